@@ -1,0 +1,186 @@
+"""The sections of the configuration: one frozen struct each, and `Settings`, which holds them all.
+
+Nothing here reads anything. The defaults here are the built-in ones; `runward.toml` beside this file
+repeats them with a comment for each key, and a test holds the two equal.
+Lists are tuples so that nothing can be changed after loading; every struct passes through msgpack.
+"""
+
+import msgspec
+
+from .kinds import (
+    AgentName,
+    AuthMode,
+    BuiltinAgent,
+    ByteCount,
+    Count,
+    DerivedText,
+    Entrypoint,
+    Host,
+    KeyHash,
+    KeyName,
+    KillWay,
+    Milliseconds,
+    ModuleName,
+    Network,
+    OptionName,
+    Origin,
+    Port,
+    Requirement,
+    Restart,
+    Role,
+    Seconds,
+    SecretData,
+    SecretText,
+    SomeBytes,
+    SomeCount,
+    SomeSeconds,
+    Synchronous,
+    Text,
+    VariableName,
+    WholeSeconds,
+)
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all sections have in common: no change after loading, no unknown key.
+
+    `frozen` and `kw_only` are repeated below because type checkers ask for it; `forbid_unknown_fields` is inherited.
+    """
+
+
+class HttpSettings(Section, frozen=True, kw_only=True):
+    """How the facades listen and what they put up with."""
+
+    host: Host = "127.0.0.1"
+    port: Port = 8642
+    workers: SomeCount = 1
+    max_body_bytes: SomeBytes = 1_048_576
+    max_header_bytes: SomeBytes = 16_384
+    max_connections: SomeCount = 2048
+    keepalive_s: SomeSeconds = 10.0
+    retry_ms: Milliseconds = 1000
+    body_timeout_s: SomeSeconds = 30.0
+    allowed_hosts: tuple[Host, ...] = ()
+    cors_origins: tuple[Origin, ...] = ()
+    behind_tls_proxy: bool = False
+
+
+class AuthKey(Section, frozen=True, kw_only=True):
+    """One `[[auth.keys]]`: who it is, what he may do, and the hash that his key must have."""
+
+    name: KeyName
+    role: Role
+    hash: KeyHash
+
+
+class AuthSettings(Section, frozen=True, kw_only=True):
+    """Who may ask."""
+
+    mode: AuthMode = "key"
+    session_s: WholeSeconds = 43_200
+    keys: tuple[AuthKey, ...] = ()
+
+
+class StateSettings(Section, frozen=True, kw_only=True):
+    """Where the journal lives. After `load` `dir` is absolute; in `defaults()` it is empty."""
+
+    dir: str = ""
+    synchronous: Synchronous = "normal"
+
+
+class RunsSettings(Section, frozen=True, kw_only=True):
+    """Admission, and the grace that a stop gives."""
+
+    default_agent: AgentName = "echo"
+    max_live: SomeCount = 256
+    max_queued: Count = 1000
+    interrupt_grace_s: Seconds = 5.0
+    terminate_grace_s: Seconds = 2.0
+    start_timeout_s: SomeSeconds = 30.0
+    orphan_timeout_s: Seconds = 30.0
+    builtin_agents: tuple[BuiltinAgent, ...] = ("echo", "count", "crash", "spin", "hog")
+
+
+class EventsSettings(Section, frozen=True, kw_only=True):
+    """Sizes on the way of an event from the agent to a client."""
+
+    max_event_bytes: SomeBytes = 1_048_576
+    max_batch_bytes: SomeBytes = 262_144
+    batches_in_flight: SomeCount = 4
+    tail_bytes: ByteCount = 262_144
+    stderr_tail_bytes: ByteCount = 4096
+    max_message_bytes: SomeBytes = 4_194_304
+
+
+class SupervisionSettings(Section, frozen=True, kw_only=True):
+    """Restarts of our own processes, and how long they may be silent."""
+
+    restart_intensity: Count = 5
+    restart_period_s: SomeSeconds = 10.0
+    kill_silence_s: SomeSeconds = 0.25
+    command_timeout_s: SomeSeconds = 5.0
+
+
+class ContainmentSettings(Section, frozen=True, kw_only=True):
+    """How a run is killed for certain, and what the machine must be able to do."""
+
+    kill: KillWay = "auto"
+    require: tuple[Requirement, ...] = ("kill>=K1-",)
+
+
+class Limits(Section, frozen=True, kw_only=True):
+    """What one run may use; 0 is no limit."""
+
+    memory_bytes: ByteCount = 0
+    cpu_s: Seconds = 0.0
+    wall_s: Seconds = 0.0
+    idle_s: Seconds = 0.0
+    pids: Count = 0
+    output_bytes: ByteCount = 0
+
+
+class AgentPaths(Section, frozen=True, kw_only=True):
+    """Folders and files that an agent sees beside the interpreter and its work folder; absolute after `load`."""
+
+    readable: tuple[Text, ...] = ()
+    writable: tuple[Text, ...] = ()
+
+
+class AgentSpec(Section, frozen=True, kw_only=True):
+    """One agent, ready to be started: either `entrypoint` or `command` is set, never both.
+
+    `limits` are the effective ones ([limits] with the agent's own on top). A file entrypoint is absolute.
+    `name` is its key in `Settings.agents`; `import_root` is the folder of the config file that declares it
+    (where `package.module:attr` is looked for first), "" for a built-in agent.
+    """
+
+    name: DerivedText = ""
+    import_root: DerivedText = ""
+    description: str = ""
+    entrypoint: Entrypoint = ""
+    command: tuple[str, ...] = ()
+    options: dict[OptionName, SecretData] = {}
+    env: dict[VariableName, SecretText] = {}
+    preload: tuple[ModuleName, ...] = ()
+    network: Network = "none"
+    allow_hosts: tuple[Host, ...] = ()
+    paths: AgentPaths = AgentPaths()
+    limits: Limits = Limits()
+    restart: Restart = "temporary"
+    max_concurrent: Count = 0
+
+
+class Settings(Section, frozen=True, kw_only=True):
+    """Everything, checked. `origins` tells for each dotted key that is not a default who set it."""
+
+    http: HttpSettings = HttpSettings()
+    auth: AuthSettings = AuthSettings()
+    state: StateSettings = StateSettings()
+    runs: RunsSettings = RunsSettings()
+    events: EventsSettings = EventsSettings()
+    supervision: SupervisionSettings = SupervisionSettings()
+    containment: ContainmentSettings = ContainmentSettings()
+    limits: Limits = Limits()
+    agents: dict[AgentName, AgentSpec] = {}
+    config_file: DerivedText = ""
+    origins: dict[str, DerivedText] = {}
