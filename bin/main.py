@@ -1,0 +1,34 @@
+"""The command line's front door: `runward`, `python -m runward` and `bin/runward` all call `main`.
+
+Only the standard library's cheapest modules are imported here: a spawned child imports the script that was
+started, and with it this module; and `runward --version` should cost no more than the interpreter.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command to its end and return its exit code; see `outcome.py` for what each code means.
+
+    `argv` is without the program's name; None means this process's own. Blocks as long as the command does.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words in (["--version"], ["-V"]):
+        print(f"runward {__version__}")
+        return 0
+    from .commands import parser
+
+    try:
+        parser(words)(args=words, prog_name="runward")
+    except SystemExit as end:  # how every command ends, and how typer reports wrong usage
+        return _code(end.code)
+    return 0
+
+
+def _code(code: object) -> int:
+    if isinstance(code, int):
+        return code
+    return 0 if code is None else 1

@@ -1,0 +1,71 @@
+"""`runward serve`: reads the settings, takes the operator's key out of the environment, and becomes root."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from .outcome import CommandError, ExitCode
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 is a free one.")] = None,
+    state: Annotated[Path | None, typer.Option(help="Folder for the journal and the key.")] = None,
+    config: Annotated[Path | None, typer.Option(help="The configuration file.")] = None,
+    auth: Annotated[
+        Literal["none", "key"] | None,
+        typer.Option(help="Who may ask: who holds a key, or anyone on loopback."),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any other setting.")
+    ] = None,
+) -> int:
+    """Serve runs over HTTP until SIGTERM or ctrl-C."""
+    # First of all, so that no child and no look into /proc finds it where it need not be.
+    api_key = os.environ.pop("RUNWARD_API_KEY", None) or None
+    flags = dict(_assignment(text) for text in assignments or [])
+    own = {"http.host": host, "http.port": port, "state.dir": state, "auth.mode": auth}
+    return _serve(config, flags | {key: value for key, value in own.items() if value is not None}, api_key)
+
+
+def _serve(config: Path | None, flags: dict[str, object], api_key: str | None) -> int:
+    # Imported late: these rooms are root's alone, and `--help` needs none of them.
+    from ..actors.errors import ContainmentMissing, StateFolderTaken, StateFolderUnusable
+    from ..config.errors import ConfigError
+    from ..config.settings import load
+
+    try:
+        settings = load(config, flags=flags)
+        from ..actors import root
+
+        return root.serve(settings, api_key)
+    except ConfigError as error:
+        raise CommandError(str(error), ExitCode.REFUSED, "configuration") from error
+    except (ContainmentMissing, StateFolderTaken, StateFolderUnusable) as error:
+        raise CommandError(str(error), ExitCode.REFUSED, type(error).__name__) from error
+
+
+def _assignment(text: str) -> tuple[str, object]:
+    key, equals, value = text.partition("=")
+    if not (key.strip() and equals):
+        raise typer.BadParameter(
+            f"{text!r} is not SECTION.KEY=VALUE, such as runs.max_live=10", param_hint="--set"
+        )
+    return key.strip(), _value(key.strip(), value)
+
+
+def _value(key: str, text: str) -> object:
+    """The text as the key's own type has it; for a key of an agent, as TOML if it is TOML."""
+    from ..config.schema import plain_keys
+    from ..config.sources import from_text
+
+    if key in plain_keys():
+        return from_text(text, plain_keys()[key])
+    try:
+        value: object = tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, KeyError):
+        return text
+    return value
