@@ -52,7 +52,7 @@ KeyHash = Annotated[
     Meta(
         pattern=r"\Asha256:[0-9a-f]{64}\Z",
         description='"sha256:" and 64 lower-case hex digits (the hash of the key, never the key)',
-        extra={"secret": True},
+        extra={"secret": "hash"},
     ),
 ]
 Entrypoint = Annotated[
@@ -71,8 +71,8 @@ VariableName = Annotated[
     str, Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\Z", description="the name of an environment variable")
 ]
 # An agent's options and environment are where its own keys and tokens are put: never echoed.
-SecretText = Annotated[str, Meta(extra={"secret": True})]
-SecretData = Annotated[Any, Meta(extra={"secret": True})]
+SecretText = Annotated[str, Meta(extra={"secret": "all"})]
+SecretData = Annotated[Any, Meta(extra={"secret": "all"})]
 # Worked out while loading, so not a key that anyone may set.
 DerivedText = Annotated[str, Meta(extra={"derived": True})]
 

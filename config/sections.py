@@ -44,7 +44,7 @@ from .kinds import (
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What all sections have in common: no change after loading, no unknown key.
 
-    `frozen` and `kw_only` are repeated below because type checkers ask for it; `forbid_unknown_fields` is inherited.
+    Below, `frozen` and `kw_only` are repeated because type checkers ask for it; the third is inherited.
     """
 
 
@@ -140,7 +140,7 @@ class Limits(Section, frozen=True, kw_only=True):
 
 
 class AgentPaths(Section, frozen=True, kw_only=True):
-    """Folders and files that an agent sees beside the interpreter and its work folder; absolute after `load`."""
+    """What an agent sees beside the interpreter and its work folder; absolute after `load`."""
 
     readable: tuple[Text, ...] = ()
     writable: tuple[Text, ...] = ()

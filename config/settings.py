@@ -1,9 +1,12 @@
-"""The configuration room's front door: `load`, `defaults`, and the names that other rooms use.
+"""The configuration room's front door: `load`, `defaults`, `describe`, and the names that other rooms use.
 
 A setting comes from, the later over the earlier: the built-in defaults, one file, the environment, flags.
 """
 
-from .agents import builtin_specs
+from .describing import describe
+from .errors import ConfigError, Problem
+from .loading import defaults, load
+from .rules import is_loopback
 from .sections import (
     AgentPaths,
     AgentSpec,
@@ -24,19 +27,18 @@ __all__ = [
     "AgentSpec",
     "AuthKey",
     "AuthSettings",
+    "ConfigError",
     "ContainmentSettings",
     "EventsSettings",
     "HttpSettings",
     "Limits",
+    "Problem",
     "RunsSettings",
     "Settings",
     "StateSettings",
     "SupervisionSettings",
     "defaults",
+    "describe",
+    "is_loopback",
+    "load",
 ]
-
-
-def defaults() -> Settings:
-    """The settings of a server that nobody configured; reads nothing, so `state.dir` is still empty."""
-    settings = Settings()
-    return Settings(agents=builtin_specs(settings.runs.builtin_agents, settings.limits))

@@ -1,0 +1,119 @@
+"""What no single key can tell: rules between keys, over settings whose every key is right by itself.
+
+A rule is a function from settings to complaints. It is not asked when a key that it reads was already
+refused, so that one mistake is reported once.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from ipaddress import ip_address
+
+from .agents import BUILTIN
+from .errors import Problem
+from .sections import AgentSpec, Settings
+
+Complaint = tuple[str, str]  # key, message
+Rule = Callable[[Settings], Iterable[Complaint]]
+Reads = tuple[str, ...]  # the keys, or whole sections, that a rule looks at
+
+
+def problems(settings: Settings, refused: Iterable[Problem]) -> list[Problem]:
+    """The rules that these settings break."""
+    bad_keys = [problem.key for problem in refused]
+    found = [
+        complaint
+        for reads, rule in [*RULES, *_agent_rules(settings)]
+        if not any(_touches(key, read) for key in bad_keys for read in reads)
+        for complaint in rule(settings)
+    ]
+    return [Problem(_source(settings, key), key, message) for key, message in found]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to a server that listens on `host`."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _touches(bad: str, read: str) -> bool:
+    # "" is a source that could not be read at all: whatever it held is missing.
+    return not bad or bad == read or bad.startswith((f"{read}.", f"{read}[")) or read.startswith(f"{bad}.")
+
+
+def _source(settings: Settings, key: str) -> str:
+    owners = (source for name, source in settings.origins.items() if _touches(key, name))
+    return next(owners, "default")
+
+
+def _open_server_is_local(settings: Settings) -> Iterator[Complaint]:
+    if settings.auth.mode == "none" and not is_loopback(settings.http.host):
+        yield (
+            "auth.mode",
+            f'is "none", which is refused where others can connect (http.host is "{settings.http.host}"); '
+            'use "key", or listen on 127.0.0.1',
+        )
+
+
+def _keys_are_distinct(settings: Settings) -> Iterator[Complaint]:
+    names = Counter(key.name for key in settings.auth.keys)
+    hashes = Counter(key.hash for key in settings.auth.keys)
+    for index, key in enumerate(settings.auth.keys):
+        if names[key.name] > 1:
+            yield f"auth.keys[{index}].name", f'"{key.name}" is used more than once'
+        if hashes[key.hash] > 1:
+            yield f"auth.keys[{index}].hash", "is used more than once: who asks could not be told"
+
+
+def _messages_hold_a_batch(settings: Settings) -> Iterator[Complaint]:
+    events = settings.events
+    # A batch is closed once it is over max_batch_bytes, so its last event may stand out by max_event_bytes.
+    largest = events.max_event_bytes + events.max_batch_bytes
+    if events.max_message_bytes <= largest:
+        yield (
+            "events.max_message_bytes",
+            f"must be above {largest} (max_event_bytes + max_batch_bytes), not {events.max_message_bytes}",
+        )
+
+
+def _default_agent_exists(settings: Settings) -> Iterator[Complaint]:
+    name = settings.runs.default_agent
+    if name not in settings.agents:
+        declared = ", ".join(settings.agents) or "none"
+        yield "runs.default_agent", f'names an agent that is not declared: "{name}" (declared: {declared})'
+
+
+def _agent_rules(settings: Settings) -> Iterator[tuple[Reads, Rule]]:
+    for name in settings.agents:
+        yield (f"agents.{name}",), partial(_agent_is_sound, name)
+
+
+def _agent_is_sound(name: str, settings: Settings) -> Iterator[Complaint]:
+    for message in _agent_complaints(settings.agents[name]):
+        yield f"agents.{name}", message
+
+
+def _agent_complaints(spec: AgentSpec) -> Iterator[str]:
+    if spec.entrypoint and spec.command:
+        yield "has both an entrypoint and a command; keep one"
+    if not spec.entrypoint and not spec.command:
+        more = "; declaring a built-in agent replaces all of it" if spec.name in BUILTIN else ""
+        yield f"has neither an entrypoint nor a command{more}"
+    if spec.command and not spec.command[0]:
+        yield "has a command whose program is empty"
+    if spec.command and spec.preload:
+        yield "has preload, which only an entrypoint can use, and a command"
+    if spec.network == "proxy" and not spec.allow_hosts:
+        yield 'has network "proxy" and no allow_hosts, so it could reach nothing; list them or say "none"'
+    if spec.network != "proxy" and spec.allow_hosts:
+        yield f'has allow_hosts, which only network "proxy" heeds; its network is "{spec.network}"'
+
+
+RULES: list[tuple[Reads, Rule]] = [
+    (("auth.mode", "http.host"), _open_server_is_local),
+    (("auth.keys",), _keys_are_distinct),
+    (("events",), _messages_hold_a_batch),
+    (("runs", "agents"), _default_agent_exists),
+]
