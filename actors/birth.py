@@ -1,0 +1,94 @@
+"""What a process does first, whatever its role: forget its parent, say what it is, keep only its own descriptors."""
+
+import atexit
+import os
+import resource
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+
+import setproctitle
+
+from .containment import linux
+
+_KEPT_VARIABLES = frozenset({"PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR"})
+_NOT_RESETTABLE = frozenset({signal.SIGKILL, signal.SIGSTOP})
+
+
+def entitle(role: str) -> None:
+    """Show as `runward: ROLE` in ps(1)."""
+    setproctitle.setproctitle(f"runward: {role}")
+
+
+def clean_environment(environ: dict[str, str]) -> dict[str, str]:
+    """What may be handed down of an environment: the allow-list and the locale, no secret and no surprise."""
+    return {name: text for name, text in environ.items() if name in _KEPT_VARIABLES or name.startswith("LC_")}
+
+
+def scrub_environment() -> None:
+    """Forget all but the allow-list, so that no child inherits it."""
+    kept = clean_environment(dict(os.environ))
+    os.environ.clear()
+    os.environ.update(kept)
+
+
+def forget_parent_signals() -> None:
+    """After a fork: no wake-up descriptor, no handler and no mask of the parent's (a shared one would act there)."""
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals() - _NOT_RESETTABLE:
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    atexit._clear()
+
+
+def keep_only(descriptors: Iterable[int]) -> None:
+    """Close every descriptor but stdio and these."""
+    low = 3
+    for descriptor in sorted(set(descriptors)):
+        if descriptor >= low:
+            os.closerange(low, descriptor)
+            low = descriptor + 1
+    os.closerange(low, _highest_descriptor())
+
+
+def read_nothing() -> None:
+    """Make stdin /dev/null; multiprocess only changes `sys.stdin`, not descriptor 0."""
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    os.dup2(null, 0)
+    if null > 2:
+        os.close(null)
+
+
+def guard_secrets() -> None:
+    """Not dumpable, no core file: another process of this uid can't read our memory, environment, descriptors."""
+    linux.set_dumpable(False)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def begin_role(role: str, keep: Iterable[int]) -> None:
+    """The beginning of a spawned role: title, no secrets to see, own descriptors, ends with its parent."""
+    linux.die_with_parent(os.getppid())
+    entitle(role)
+    guard_secrets()
+    read_nothing()
+    keep_only(keep)
+
+
+def boot_id() -> str:
+    """The id of this boot of the machine (random(4))."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def start_ticks(pid: int) -> int:
+    """When this process started, in ticks after boot (proc_pid_stat(5), field 22). Raises ProcessLookupError."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except FileNotFoundError as error:
+        raise ProcessLookupError(pid) from error
+    return int(stat.rpartition(b")")[2].split()[19])
+
+
+def _highest_descriptor() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft if soft != resource.RLIM_INFINITY else 1 << 20

@@ -1,0 +1,118 @@
+"""The system calls that Python 3.11 does not have, by ctypes, and nothing else. The only module that knows ctypes.
+
+Every function raises OSError with the errno, as `os` does. Sources: clone(2), prctl(2), user_namespaces(7).
+"""
+
+import ctypes
+import os
+import platform
+import signal
+from dataclasses import dataclass
+
+CLONE_PIDFD = 0x00001000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
+
+_SYS_CLONE3 = 435  # the same number on every architecture
+_MACHINES = frozenset({"x86_64", "aarch64"})
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_raw_syscall = ctypes.PyDLL(None, use_errno=True).syscall  # keeps the GIL: the child must own it
+_raw_syscall.restype = ctypes.c_long
+_before_fork = ctypes.pythonapi.PyOS_BeforeFork
+_after_fork_child = ctypes.pythonapi.PyOS_AfterFork_Child
+_after_fork_parent = ctypes.pythonapi.PyOS_AfterFork_Parent
+
+
+class _CloneArgs(ctypes.Structure):
+    """struct clone_args, first version with `set_tid` and `cgroup` (Linux 5.7)."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_uint64)
+        for name in (
+            *("flags", "pidfd", "child_tid", "parent_tid", "exit_signal", "stack", "stack_size", "tls"),
+            *("set_tid", "set_tid_size", "cgroup"),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process just forked, as its parent sees it. `pidfd` is close-on-exec and the caller's to close."""
+
+    pid: int
+    pidfd: int
+
+
+def clone_process(flags: int = 0) -> Child | None:
+    """Fork with these namespaces and a pidfd in one step; None in the child.
+
+    Call it only in a process with one thread: as with fork(2), no other thread is in the child. Unlike `os.fork`
+    no C-level atfork handler runs, so nothing but Python may hold locks (clone(2), "C library/kernel differences").
+    """
+    pidfd = ctypes.c_int(-1)
+    args = _CloneArgs(
+        flags=flags | CLONE_PIDFD, pidfd=ctypes.addressof(pidfd), exit_signal=int(signal.SIGCHLD)
+    )
+    _before_fork()
+    pid = _raw_syscall(_SYS_CLONE3, ctypes.byref(args), ctypes.sizeof(args))
+    if pid == 0:
+        _after_fork_child()
+        return None
+    errno = ctypes.get_errno()
+    _after_fork_parent()
+    if pid < 0:
+        raise OSError(errno, os.strerror(errno))
+    return Child(pid, pidfd.value)
+
+
+def map_own_ids(uid: int, gid: int) -> None:
+    """In a new user namespace: be `uid` and `gid` inside too. Needs to be dumpable (user_namespaces(7))."""
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+
+
+def set_dumpable(dumpable: bool) -> None:
+    """Whether others of this uid may read this process's memory, environment and descriptors."""
+    _prctl(_PR_SET_DUMPABLE, int(dumpable))
+
+
+def set_no_new_privileges() -> None:
+    """No exec of this process or its children gains privileges, for ever."""
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def become_subreaper() -> None:
+    """Orphans among the descendants become children of this process."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent(parent_pid: int | None = None, signal_number: int = signal.SIGKILL) -> None:
+    """Be killed when the parent's main thread ends. Cleared by a change of uid (prctl(2)): call it after.
+
+    With `parent_pid`, ends this process at once if that parent is gone already.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal_number)
+    if parent_pid is not None and os.getppid() != parent_pid:
+        os._exit(1)
+
+
+def supported() -> str | None:
+    """None on a platform that runward knows, else why not."""
+    if platform.system() != "Linux":
+        return f"runward needs Linux, this is {platform.system()}"
+    if platform.machine() not in _MACHINES:
+        return f"runward knows x86_64 and aarch64, this is {platform.machine()}"
+    return None
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc.prctl(option, value, 0, 0, 0) != 0:
+        errno = ctypes.get_errno()
+        raise OSError(errno, os.strerror(errno))

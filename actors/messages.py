@@ -1,0 +1,352 @@
+"""What actors say to each other: one frozen, checked tuple per message, one closed set per direction.
+
+Order that every run keeps: `Hello` before any `Events`, `Exited` last and once, nothing after. Numbers `n` count
+one attempt's events from 1 without a gap; `seq` is the supervisor's and never appears here.
+Bytes are `wire.py`'s business. A new message is added at the end of its union and given a `tag` of its own.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from .records import Containment, ProcessIdentity, RunInput, Usage
+
+StopMode = Literal["interrupt", "terminate", "kill"]
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A checked tuple: ["tag", field, …]. A wrong arity or type is a `BadMessage`, never a guess."""
+
+
+# ── facade → supervisor: commands. Each carries an id; sent again, it is the same command ─────────────────────────
+
+
+class StartRun(Message, frozen=True, tag="start"):
+    """Journal a new run and admit it. Answered by `RunAccepted` or `Refusal`.
+
+    `run_id` is made by the facade, so that a repeated command can't start a second run.
+    """
+
+    id: str
+    run_id: str
+    owner: str
+    agent: str
+    given: RunInput
+    parent_run_id: str | None = None
+    limits: dict[str, float] = {}
+
+
+class StopRun(Message, frozen=True, tag="stop"):
+    """Journal the wish to end a run and begin its ladder at `mode`. Answered by `StopAccepted` or `Refusal`.
+
+    `owner` None means any run; else another key's run is `run_not_found`. A grace of None is the configured one.
+    """
+
+    id: str
+    run_id: str
+    owner: str | None
+    mode: StopMode = "interrupt"
+    grace_s: float | None = None
+    reason: str | None = None
+
+
+class Ping(Message, frozen=True, tag="ping"):
+    """Are you there? Answered by `Pong`."""
+
+    id: str
+
+
+class AskAgents(Message, frozen=True, tag="agents"):
+    """What agents are registered? Answered by `Agents`."""
+
+    id: str
+
+
+ToSupervisor = StartRun | StopRun | Ping | AskAgents
+
+
+# ── supervisor → facade: one answer per command, with the command's id ────────────────────────────────────────────
+
+
+class RunAccepted(Message, frozen=True, tag="accepted"):
+    """The run is in the journal; it will reach exactly one end."""
+
+    id: str
+    run_id: str
+
+
+class StopAccepted(Message, frozen=True, tag="stopping"):
+    """The stop is in the journal; the run will end."""
+
+    id: str
+    run_id: str
+
+
+class Refusal(Message, frozen=True, tag="refused"):
+    """No, and why, for a person to read. `status`: of the run, where that is the reason."""
+
+    id: str
+    code: Literal["run_not_found", "run_ended", "agent_not_found", "queue_full", "shutting_down", "run_exists"]
+    message: str
+    param: str | None = None
+    status: str | None = None
+    retry_after_s: float | None = None
+
+
+class Pong(Message, frozen=True, tag="pong"):
+    """Here, and this is how it stands."""
+
+    id: str
+    pid: int
+    uptime_s: float
+    live_runs: int
+    queued_runs: int
+
+
+class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One registered agent, as `GET /v1/agents` shows it."""
+
+    name: str
+    description: str = ""
+    kind: str | None = None  # function, generator, …: known after the first run, since only walls import an agent
+    entrypoint: str = ""
+    network: str = "none"
+    restart: str = "temporary"
+    limits: dict[str, float] = {}
+    containment: Containment = Containment()
+    health: Literal["ready", "starting", "down", "idle"] = "idle"
+    live_runs: int = 0
+    warnings: list[str] = []
+
+
+class Agents(Message, frozen=True, tag="agent_list"):
+    """Every registered agent."""
+
+    id: str
+    agents: list[AgentInfo]
+
+
+FromSupervisor = RunAccepted | StopAccepted | Refusal | Pong | Agents
+
+
+# ── supervisor → facades: the feed (XPUB), topic = run id. It may drop; the journal can't ─────────────────────────
+
+
+class Published(Message, frozen=True, tag="published"):
+    """Events `first` … `first + count - 1` are in the journal; their JSON lines follow in the next frame.
+
+    `count` 0 is the welcome that a new subscriber is sent: `first` is then the number of the next event.
+    """
+
+    first: int
+    count: int
+    ended: bool = False
+
+
+# ── warden → supervisor ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Hello(Message, frozen=True, tag="hello"):
+    """The agent process exists, blocked, and waits for `Go`. First, and again after each reconnection."""
+
+    run_id: str
+    attempt: int
+    warden: ProcessIdentity
+    agent: ProcessIdentity
+    last_n: int = 0
+
+
+class Events(Message, frozen=True, tag="events"):
+    """A numbered batch: events `n` … `n + count - 1`, one JSON object a line, each line ended by a newline.
+
+    At most `events.batches_in_flight` batches are unacked; then the warden leaves the agent's socket alone.
+    """
+
+    run_id: str
+    attempt: int
+    n: int
+    count: int
+    blob: bytes
+
+
+class RungReached(Message, frozen=True, tag="rung"):
+    """The ladder stands at this rung now. Acknowledges the `Stop` of that command id."""
+
+    run_id: str
+    attempt: int
+    command_id: str
+    rung: StopMode
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """What the agent process said of itself before it ended. A claim, checked for form, believed for nothing else.
+
+    `output` is JSON text, empty for none.
+    """
+
+    kind: Literal["completed", "exception", "start_failed", "interrupted"]
+    output: bytes = b""
+    error: str | None = None
+    usage: Usage | None = None
+
+
+class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The warden's last word: cause, usage and proof of one attempt's end. The same bytes go by mailbox and to disk.
+
+    `proof`: "pidns" (the warden is init and reaped to ECHILD; the kernel ends the rest with it) or "echild".
+    """
+
+    last_n: int
+    code: int | None
+    signal: int | None
+    rung: StopMode | None  # the rung that was in force when the agent ended
+    limit: str | None  # the limit that ended it, by its `Reason`
+    claim: Claim | None
+    took_ms: float | None
+    proof: str
+    survivors: list[int]
+    max_rss_bytes: int
+    cpu_s: float
+    stderr_tail: str
+    ended_at: float
+    kind: str | None = None  # what the entrypoint was
+
+
+class Exited(Message, frozen=True, tag="exited"):
+    """Nothing of the run is left but the warden, which exits once this is acked."""
+
+    run_id: str
+    attempt: int
+    record: ExitRecord
+
+
+FromRun = Hello | Events | RungReached | Exited
+
+
+# ── supervisor → warden ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Go(Message, frozen=True, tag="go"):
+    """Let the agent begin, with this."""
+
+    given: RunInput
+
+
+class Stop(Message, frozen=True, tag="stop"):
+    """Climb the ladder from `mode`. The warden holds these deadlines by itself, whatever becomes of the supervisor.
+
+    A second one moves to the next rung at once. `message` is what the agent's `interrupt` is called with.
+    """
+
+    command_id: str
+    mode: StopMode
+    interrupt_grace_s: float
+    terminate_grace_s: float
+    message: str
+
+
+class EventsAcked(Message, frozen=True, tag="acked"):
+    """Events up to `n` are in the journal: cumulative credit."""
+
+    n: int
+
+
+class ExitAcked(Message, frozen=True, tag="exit_acked"):
+    """The exit record is in the journal: exit."""
+
+
+ToRun = Go | Stop | EventsAcked | ExitAcked
+
+
+# ── supervisor ↔ zygote (SEQPACKET; descriptors by SCM_RIGHTS) ────────────────────────────────────────────────────
+
+
+class Fork(Message, frozen=True, tag="fork"):
+    """Fork a warden. One descriptor follows: a pipe that holds the warden's CURVE keys."""
+
+    run_id: str
+    attempt: int
+
+
+ToZygote = Fork
+
+
+class ZygoteReady(Message, frozen=True, tag="ready"):
+    """The preload is done; ask for forks."""
+
+    pid: int
+    warnings: list[str] = []
+
+
+class Forked(Message, frozen=True, tag="forked"):
+    """The warden runs. One descriptor follows: its pidfd."""
+
+    run_id: str
+    attempt: int
+    pid: int
+
+
+class ForkFailed(Message, frozen=True, tag="fork_failed"):
+    """No warden: the kernel said no."""
+
+    run_id: str
+    attempt: int
+    error: str
+
+
+class WardenReaped(Message, frozen=True, tag="reaped"):
+    """The zygote waited for a warden and ended every orphan that it left: `swept` of them, none is alive."""
+
+    run_id: str
+    attempt: int
+    pid: int
+    status: int
+    swept: int
+
+
+FromZygote = ZygoteReady | Forked | ForkFailed | WardenReaped
+
+
+# ── root ↔ supervisor and facade (SEQPACKET) ──────────────────────────────────────────────────────────────────────
+
+
+class Ready(Message, frozen=True, tag="up"):
+    """The role serves."""
+
+
+class ShutDown(Message, frozen=True, tag="shutdown"):
+    """End: a supervisor ends its runs first, by the ladder with this grace for each rung."""
+
+    grace_s: float
+
+
+FromRole = Ready
+ToRole = ShutDown
+
+
+# ── warden ↔ agent: JSON lines on the socketpair. What comes up is untrusted ──────────────────────────────────────
+
+
+class Start(msgspec.Struct, frozen=True, tag_field="control", tag="start"):
+    """The input; import the entrypoint now."""
+
+    given: RunInput
+
+
+class Interrupt(msgspec.Struct, frozen=True, tag_field="control", tag="interrupt"):
+    """The user wishes the run to end."""
+
+    message: str
+
+
+class EventRefused(msgspec.Struct, frozen=True, tag_field="control", tag="refused"):
+    """An event was not taken, and why."""
+
+    event: str
+    why: str
+
+
+ToAgent = Start | Interrupt | EventRefused
+
+#: A line of an agent: `{"event": "dotted.name", …}` is an event; `{"claim": …}` is its own account of its end.
+AgentLine = dict[str, Any]

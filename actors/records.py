@@ -1,0 +1,138 @@
+"""The record of a run: what the journal keeps of it and every reader is shown.
+
+One owner (the supervisor) writes it; facades only read. Times are Unix seconds. The public run object of
+CONTRACT 3 is made from it in the http room, which leaves out the fields marked internal.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Status(StrEnum):
+    """What a user is told of a run's life; the last three are its ends."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING_FOR_APPROVAL = "waiting_for_approval"
+    STOPPING = "stopping"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of the run is left."""
+        return self in ENDS
+
+
+ENDS = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
+class Reason(StrEnum):
+    """Why a run ended. Told by the kernel, the warden's record or the journal; never guessed."""
+
+    COMPLETED = "completed"
+    EXCEPTION = "exception"
+    EXIT_CODE = "exit_code"
+    SIGNAL = "signal"
+    OUT_OF_MEMORY = "out_of_memory"
+    MEMORY_LIMIT = "memory_limit"
+    CPU_LIMIT = "cpu_limit"
+    WALL_LIMIT = "wall_limit"
+    IDLE_LIMIT = "idle_limit"
+    OUTPUT_LIMIT = "output_limit"
+    INTERRUPTED = "interrupted"
+    TERMINATED = "terminated"
+    KILLED = "killed"
+    START_FAILED = "start_failed"
+    LOST = "lost"
+    SHUTDOWN = "shutdown"
+    KILL_STUCK = "kill_stuck"
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens, as the agent counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """The receipt of an end: what the kernel said, which rung did it, and what proves it.
+
+    A field is None where only the warden could have known it and the warden was gone.
+    """
+
+    code: int | None = None
+    signal: str | None = None
+    rung: str | None = None  # the rung that ended it: interrupt, terminate, kill; None: it ended by itself
+    took_ms: float | None = None  # from the first rung to proof
+    proof: str | None = None  # "pidns", "echild", "never_started", …
+    survivors: list[int] = []
+    max_rss_bytes: int | None = None
+    cpu_s: float | None = None
+    stderr_tail: str | None = None
+
+
+class Containment(msgspec.Struct, frozen=True):
+    """What held the run: the kill rung, the mechanism of each limit, and what could not be had."""
+
+    kill: str = ""
+    applied: dict[str, str] = {}
+    missing: list[str] = []
+
+
+class ProcessIdentity(msgspec.Struct, frozen=True):
+    """A process that can't be mistaken for a later one with the same pid.
+
+    Host pid, start time in clock ticks after boot (proc(5), stat field 22) and the boot's id.
+    """
+
+    pid: int
+    start_ticks: int
+    boot_id: str
+
+
+class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """All that is known of one run. Mutable: the supervisor owns the only live copy of each."""
+
+    run_id: str
+    agent: str
+    status: Status = Status.QUEUED
+    reason: Reason | None = None
+    created_at: float
+    started_at: float | None = None
+    updated_at: float
+    ended_at: float | None = None
+    attempt: int = 1
+    session_id: str | None = None
+    parent_run_id: str | None = None
+    metadata: dict[str, str] = {}
+    model: str | None = None
+    output: msgspec.Raw | None = None  # the agent's output as JSON text, once it ended
+    error: str | None = None
+    usage: Usage | None = None
+    last_event: str | None = None  # as of the last save: for a live run the journal's last batch is newer
+    last_seq: int = 0
+    exit: Exit | None = None
+    containment: Containment | None = None
+    agent_pid: int | None = None  # host pid
+    # internal
+    owner: str = ""  # name of the API key that started it
+    warden: ProcessIdentity | None = None
+    warden_key: str | None = None  # CURVE public key (Z85), so that a later supervisor knows it again
+    stop_reason: str | None = None  # what the caller gave as `reason`
+
+
+class RunInput(msgspec.Struct, frozen=True, kw_only=True):
+    """What the agent is given. Journalled with the run, sent to its warden, and to nobody else."""
+
+    input: str
+    history: list[dict[str, Any]] = []
+    instructions: str | None = None
+    session_id: str | None = None
+    model: str | None = None
+    metadata: dict[str, str] = {}

@@ -1,0 +1,86 @@
+"""What each process is born with. Handed over once, through an inherited pipe, never by argument or environment.
+
+Light on purpose: root makes these without importing the rooms of the processes that get them.
+Descriptors are numbers that are valid in the child.
+"""
+
+import msgspec
+
+from ..config.settings import AgentSpec, Settings
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """A CURVE key pair, Z85 (see `mailbox.KeyPair`)."""
+
+    public: bytes
+    secret: bytes
+
+
+class Paths(msgspec.Struct, frozen=True):
+    """Where the sockets of one server are: a short 0700 folder, since an ipc path ends at 107 bytes."""
+
+    runtime: str
+
+    @property
+    def commands(self) -> str:
+        """ROUTER of the supervisor for facades."""
+        return f"{self.runtime}/commands"
+
+    @property
+    def runs(self) -> str:
+        """ROUTER of the supervisor for wardens."""
+        return f"{self.runtime}/runs"
+
+    @property
+    def feed(self) -> str:
+        """XPUB of the supervisor."""
+        return f"{self.runtime}/feed"
+
+
+class ApiKey(msgspec.Struct, frozen=True):
+    """One API key, as its hash: `sha256:` and 64 hexadecimal digits of the key's UTF-8 bytes."""
+
+    name: str
+    role: str
+    hash: str
+
+
+class SupervisorStart(msgspec.Struct, frozen=True, kw_only=True):
+    """For `supervisor.main`."""
+
+    settings: Settings
+    control_fd: int  # SEQPACKET to root
+    paths: Paths
+    state_dir: str
+    server_keys: Keys
+    facade_keys: dict[str, bytes]  # name → public key
+
+
+class FacadeStart(msgspec.Struct, frozen=True, kw_only=True):
+    """For `http.app.main`."""
+
+    settings: Settings
+    index: int  # from 1
+    listen_fd: int
+    control_fd: int  # SEQPACKET to root
+    paths: Paths
+    state_dir: str
+    keys: Keys
+    server_key: bytes  # the supervisor's public key
+    api_keys: list[ApiKey]
+    cookie_secret: bytes
+    link_token_hash: str  # of the one-time token in the link that `serve` prints; "" for none
+
+
+class ZygoteStart(msgspec.Struct, frozen=True, kw_only=True):
+    """For `zygote.main`: one agent's, and nothing secret."""
+
+    name: str
+    spec: AgentSpec
+    settings: Settings
+    control_fd: int  # SEQPACKET to the supervisor
+    paths: Paths
+    server_key: bytes
+    boot_id: str
+    kill_rung: str  # the mechanism that holds this agent's runs: "pidns" or "subreaper"
+    user_namespace: bool  # whether the pid namespace needs one
