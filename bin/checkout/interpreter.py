@@ -40,7 +40,7 @@ def refuse(why: str) -> None:
 
 
 def find(name: str) -> "str | None":
-    """The path of a new enough interpreter that really starts: a name on PATH may be a shim that only complains."""
+    """The path of a new enough interpreter that starts; a name on PATH may be a shim that only complains."""
     import shutil
     import subprocess
 
