@@ -42,5 +42,5 @@ def complain(error: CommandError, as_json: bool) -> None:
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on one line of stdout, at once: whoever reads the other end of a pipe waits for it."""
+    """One JSON document on one line of stdout, at once: whoever reads at a pipe's other end waits."""
     print(json.dumps(document, ensure_ascii=False), flush=True)
