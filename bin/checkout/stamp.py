@@ -21,7 +21,7 @@ def is_current(checkout: str, extras: set[str]) -> bool:
 
 
 def read(checkout: str) -> tuple[set[str], str]:
-    """The extras that were installed last, and what that install rested on; both empty if it was not finished."""
+    """The extras that were installed last, and what that install rested on; empty if it was not finished."""
     try:
         with open(path(checkout)) as file:
             extras, _, basis = file.read().partition("\n")

@@ -1,0 +1,60 @@
+"""The wheel holds the rooms under `runward/` and nothing else; an sdist builds the same one."""
+
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hatchling.builders.sdist import SdistBuilder
+from hatchling.builders.wheel import WheelBuilder
+
+from .sources import CHECKOUT, ROOMS
+
+CHECKOUT_ONLY = {Path("bin/runward"), Path("bin/check"), Path("bin/checkout")}
+
+
+def files_of_rooms() -> Iterator[Path]:
+    for file in sorted(file for room in ROOMS for file in (CHECKOUT / room).rglob("*")):
+        name = file.relative_to(CHECKOUT)
+        if file.is_file() and "__pycache__" not in name.parts and not CHECKOUT_ONLY & {name, *name.parents}:
+            yield name
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(WheelBuilder, CHECKOUT, tmp_path_factory.mktemp("wheel"))
+
+
+def built(builder: type[WheelBuilder] | type[SdistBuilder], root: Path, folder: Path) -> Path:
+    (artifact,) = builder(str(root)).build(directory=str(folder), versions=["standard"])
+    return Path(artifact)
+
+
+def package_files(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name for name in archive.namelist() if ".dist-info/" not in name}
+
+
+def test_the_wheel_is_the_rooms_under_one_name(wheel: Path) -> None:
+    own = {f"runward/{name}" for name in ("__init__.py", "__main__.py", "py.typed")}
+    assert package_files(wheel) == {f"runward/{name}" for name in files_of_rooms()} | own
+
+
+def test_the_wheel_brings_the_command_and_the_licence(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        texts = {
+            Path(name).name: archive.read(name).decode()
+            for name in archive.namelist()
+            if ".dist-info/" in name
+        }
+    assert "runward = runward.bin.main:main" in texts["entry_points.txt"]
+    assert "MIT License" in texts["LICENSE"]
+
+
+def test_an_sdist_has_no_links_and_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    with tarfile.open(built(SdistBuilder, CHECKOUT, tmp_path)) as archive:
+        assert not [member.name for member in archive if member.issym() or member.islnk()]
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = (folder for folder in tmp_path.iterdir() if folder.is_dir())
+    assert package_files(built(WheelBuilder, unpacked, tmp_path)) == package_files(wheel)
