@@ -53,3 +53,7 @@ class StateFolderUnusable(RunwardError):
 
 class ContainmentMissing(RunwardError):
     """This machine can't hold what `containment.require` asks for."""
+
+
+class JournalFull(RunwardError):
+    """The journal's disk has no room. All since the last commit is undone; it may be tried again."""

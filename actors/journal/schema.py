@@ -1,0 +1,130 @@
+"""The tables, their versions, and how the one file is opened.
+
+`MIGRATIONS[i]` takes a journal from version i to i + 1. A released entry never changes; a new format is a new
+entry. The version is SQLite's `user_version`, so it is kept by the transaction that changes the tables.
+"""
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Literal
+
+from ..errors import StateFolderUnusable
+from . import folder as state_folder
+
+Synchronous = Literal["normal", "full"]
+
+FILE_NAME = "journal.db"
+
+#: How long a writer waits for a checkpoint that resets the WAL: far above what one takes.
+BUSY_S = 10.0
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        # `key` orders runs by age and stands for them in every other table: an integer is the cheapest index.
+        """CREATE TABLE run (
+            key INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, agent TEXT NOT NULL, status TEXT NOT NULL,
+            owner TEXT NOT NULL, session_id TEXT, parent_run_id TEXT, created_at REAL NOT NULL,
+            updated_at REAL NOT NULL, record BLOB NOT NULL)""",
+        # Every index ends with the key of itself, so each lists its filter newest first without sorting.
+        "CREATE INDEX run_by_status ON run (status)",
+        "CREATE INDEX run_by_agent ON run (agent)",
+        "CREATE INDEX run_by_owner ON run (owner)",
+        "CREATE INDEX run_by_session ON run (session_id) WHERE session_id IS NOT NULL",
+        "CREATE INDEX run_by_parent ON run (parent_run_id) WHERE parent_run_id IS NOT NULL",
+        # Apart from `run`: SQLite writes rows whole, and an input may be large where a record is saved often.
+        "CREATE TABLE given (run INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+        # One row per batch, JSON lines each ended by a newline: a row per event costs 5 to 10 times as much.
+        """CREATE TABLE batch (
+            id INTEGER PRIMARY KEY, run INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+            data BLOB NOT NULL)""",
+        "CREATE UNIQUE INDEX batch_by_first ON batch (run, first)",
+        """CREATE TABLE command (
+            id TEXT PRIMARY KEY, run INTEGER NOT NULL, kind TEXT NOT NULL, at REAL NOT NULL,
+            body BLOB NOT NULL, done_at REAL)""",
+        "CREATE INDEX command_pending ON command (run) WHERE done_at IS NULL",
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL)",
+    ),
+)
+
+VERSION = len(MIGRATIONS)
+
+
+def open_to_write(folder: Path, synchronous: Synchronous) -> sqlite3.Connection:
+    """The supervisor's connection, its tables up to date, the file made (0600) if it is absent. Blocks.
+
+    Raises `StateFolderUnusable`: read-only, full, on a network, not a journal, or written by a newer version.
+    Transactions are the caller's, and so are checkpoints.
+    """
+    state_folder.prepare(folder)
+    path = folder / FILE_NAME
+    try:
+        _make_private(path)
+        database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+        try:
+            _prepare(database, path, synchronous)
+        except BaseException:
+            database.close()
+            raise
+    except OSError as error:
+        raise StateFolderUnusable(f"the journal {path} can't be opened: {error.strerror}") from error
+    except sqlite3.Error as error:
+        raise StateFolderUnusable(f"the journal {path} can't be opened: {error}") from error
+    return database
+
+
+def open_to_read(folder: Path) -> sqlite3.Connection:
+    """A facade's connection, which can't write. Any thread may use it, one at a time.
+
+    Raises `StateFolderUnusable` if there is no journal of this version yet: the supervisor makes it.
+    """
+    path = folder / FILE_NAME
+    try:
+        database = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+        try:
+            version = _version(database, path)
+        except BaseException:
+            database.close()
+            raise
+    except sqlite3.Error as error:
+        raise StateFolderUnusable(f"no journal can be read at {path}: {error}") from error
+    if version != VERSION:
+        database.close()
+        raise StateFolderUnusable(f"the journal {path} has format {version}; this runward reads {VERSION}")
+    return database
+
+
+def _make_private(path: Path) -> None:
+    """SQLite would make the file with the umask's mode; its -wal and -shm files take the mode of the file."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
+def _prepare(database: sqlite3.Connection, path: Path, synchronous: Synchronous) -> None:
+    version = _version(database, path)
+    database.execute("PRAGMA journal_mode = WAL").fetchall()
+    database.execute("PRAGMA synchronous = FULL" if synchronous == "full" else "PRAGMA synchronous = NORMAL")
+    database.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
+    database.execute("BEGIN IMMEDIATE")
+    for number, statements in enumerate(MIGRATIONS[version:], version + 1):
+        for statement in statements:
+            database.execute(statement)
+        database.execute(f"PRAGMA user_version = {number:d}")
+    # A write at every start: it finds a full disk now, when it can still be said, and not at the first run.
+    database.execute("INSERT OR REPLACE INTO meta VALUES ('opened_by', ?)", (b"%d" % os.getpid(),))
+    database.execute("COMMIT")
+
+
+def _version(database: sqlite3.Connection, path: Path) -> int:
+    version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise StateFolderUnusable(
+            f"the journal {path} is of a newer runward (format {version}, this one knows {VERSION}); "
+            "use that version or another state folder"
+        )
+    return version

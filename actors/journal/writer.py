@@ -1,0 +1,184 @@
+"""The only writer of the journal: one transaction a loop turn, committed before anything is told.
+
+For the supervisor alone, on its one thread. A commit is made inline: it takes tens of microseconds, and a
+thread to do it would cost more than that to wake.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from ..errors import JournalFull
+from ..records import RunInput, RunRecord
+from . import codec, schema
+from .checkpoint import Checkpoints
+
+#: SQLite's codes of a disk, quota or file size limit that leaves no room; the last is that of the -shm file.
+NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
+
+ROW_BYTES = 8192  # about what a row adds to the WAL beside its blob: a page of its table and one of an index
+
+ADD_RUN = (
+    "INSERT INTO run"
+    " (run_id, agent, status, owner, session_id, parent_run_id, created_at, updated_at, record)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+ADD_GIVEN = "INSERT INTO given (run, data) VALUES (?, ?)"
+SAVE_RUN = "UPDATE run SET status = ?, updated_at = ?, record = ? WHERE key = ?"
+RUN_KEY = "SELECT key FROM run WHERE run_id = ?"
+UNENDED = (
+    "SELECT key, record, data FROM run JOIN given ON given.run = run.key"
+    " WHERE status IN ('queued', 'running', 'waiting_for_approval', 'stopping') ORDER BY key"
+)
+APPEND = "INSERT INTO batch (run, first, last, data) VALUES (?, ?, ?, ?)"
+LAST_SEQ = "SELECT last FROM batch WHERE run = ? ORDER BY first DESC LIMIT 1"
+ADD_COMMAND = "INSERT OR IGNORE INTO command (id, run, kind, at, body) VALUES (?, ?, ?, ?, ?)"
+COMMAND = "SELECT run.run_id, kind FROM command JOIN run ON run.key = command.run WHERE command.id = ?"
+FINISH_COMMAND = "UPDATE command SET done_at = ? WHERE id = ?"
+PENDING = "SELECT id, run, kind, at, body FROM command WHERE done_at IS NULL ORDER BY rowid"
+SET_META = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
+META = "SELECT value FROM meta WHERE key = ?"
+
+
+class UnendedRun(NamedTuple):
+    """A run that the last supervisor left without an end."""
+
+    key: int
+    record: RunRecord
+    given: RunInput
+    last_seq: int
+
+
+class PendingCommand(NamedTuple):
+    """An intent that was journalled and not finished. `run` is a run's key, `at` Unix seconds."""
+
+    id: str
+    run: int
+    kind: str
+    at: float
+    body: bytes
+
+
+class Writer:
+    """Writes the journal of one state folder.
+
+    The first write after a commit opens a transaction; until `commit` no other process sees it and a crash
+    undoes it. Any write or commit may raise `JournalFull`: then all since the last commit is undone, and the
+    writer can be used again. A run is named by its key, which `add_run` gave.
+    """
+
+    def __init__(self, folder: Path, synchronous: schema.Synchronous = "normal") -> None:
+        """Open or make the journal; blocks. Raises `StateFolderUnusable`.
+
+        `normal` survives the crash of any process, `full` that of the machine, for a disk flush per commit.
+        """
+        self._database = schema.open_to_write(folder, synchronous)
+        self._checkpoints = Checkpoints(folder / schema.FILE_NAME)
+        self._uncommitted = 0  # bytes, roughly
+
+    def add_run(self, record: RunRecord, given: RunInput) -> int:
+        """Add a run; its key, which is above that of every earlier run. The id must be new."""
+        data, input_data = codec.encode_record(record), codec.encode_given(given)
+        row = (
+            record.run_id, record.agent, record.status, record.owner, record.session_id, record.parent_run_id,
+            record.created_at, record.updated_at, data,
+        )  # fmt: skip
+        key = self._write(ADD_RUN, row, len(data) + ROW_BYTES).lastrowid
+        assert key is not None
+        self._write(ADD_GIVEN, (key, input_data), len(input_data) + ROW_BYTES)
+        return key
+
+    def save_run(self, key: int, record: RunRecord) -> None:
+        """Replace the record of a run. Its id, agent, owner, session, parent and input don't change."""
+        data = codec.encode_record(record)
+        self._write(SAVE_RUN, (record.status, record.updated_at, data, key), len(data) + ROW_BYTES)
+
+    def append(self, key: int, first: int, last: int, blob: bytes) -> None:
+        """Add events `first` … `last` of a run as JSON lines, each ended by a newline."""
+        self._write(APPEND, (key, first, last, blob), len(blob) + ROW_BYTES)
+
+    def add_command(self, id: str, run_key: int, kind: str, at: float, body: bytes) -> bool:
+        """Add an intent; False, and nothing is changed, if that id is known."""
+        return self._write(ADD_COMMAND, (id, run_key, kind, at, body), len(body) + ROW_BYTES).rowcount == 1
+
+    def finish_command(self, id: str, at: float) -> None:
+        """The intent was carried out at `at` (Unix seconds). An unknown id is no error."""
+        self._write(FINISH_COMMAND, (at, id), ROW_BYTES)
+
+    def set_meta(self, key: str, value: bytes) -> None:
+        """Keep a fact about the journal as a whole, such as the boot it was last written in."""
+        self._write(SET_META, (key, value), ROW_BYTES)
+
+    def commit(self) -> bool:
+        """Make all since the last commit safe and visible; False, at no cost, if nothing was written.
+
+        Blocks for tens of microseconds, under `full` for a disk flush. Once a loop turn, before it is told.
+        """
+        if not self._database.in_transaction:
+            return False
+        try:
+            self._database.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            self._undo(error)
+        self._checkpoints.wrote(self._uncommitted)
+        self._uncommitted = 0
+        return True
+
+    def run_key(self, run_id: str) -> int | None:
+        """The key of a run by its id."""
+        key: int | None = self._value(RUN_KEY, run_id)
+        return key
+
+    def last_seq(self, key: int) -> int:
+        """The number of the run's last event; 0 before the first."""
+        return self._value(LAST_SEQ, key) or 0
+
+    def unended(self) -> list[UnendedRun]:
+        """Every run without an end, oldest first: what a new supervisor has to take up."""
+        rows = self._database.execute(UNENDED).fetchall()
+        return [self._unended(key, codec.decode_record(data), given) for key, data, given in rows]
+
+    def command(self, id: str) -> tuple[str, str] | None:
+        """The run id and kind of a known command."""
+        row: tuple[str, str] | None = self._database.execute(COMMAND, (id,)).fetchone()
+        return row
+
+    def pending_commands(self) -> list[PendingCommand]:
+        """Every intent that is not finished, in the order they came."""
+        return [PendingCommand(*row) for row in self._database.execute(PENDING).fetchall()]
+
+    def meta(self, key: str) -> bytes | None:
+        """What `set_meta` kept."""
+        value: bytes | None = self._value(META, key)
+        return value
+
+    def close(self) -> None:
+        """End the checkpoints and close the file; what was not committed is undone. May be called twice."""
+        self._checkpoints.close()
+        self._database.close()
+
+    def _write(self, sql: str, values: tuple[Any, ...], size: int) -> sqlite3.Cursor:
+        self._uncommitted += size
+        try:
+            if not self._database.in_transaction:
+                self._database.execute("BEGIN IMMEDIATE")
+            return self._database.execute(sql, values)
+        except sqlite3.OperationalError as error:
+            self._undo(error)
+
+    def _undo(self, error: sqlite3.OperationalError) -> NoReturn:
+        if self._database.in_transaction:  # SQLite has already undone it after some errors
+            self._database.execute("ROLLBACK")
+        self._uncommitted = 0
+        if error.sqlite_errorcode not in NO_ROOM:
+            raise error
+        self._checkpoints.wake()  # what a checkpoint frees in the WAL can be written again
+        raise JournalFull(f"no room for the journal: {error}; make room on its disk") from error
+
+    def _value(self, sql: str, value: object) -> Any:
+        row = self._database.execute(sql, (value,)).fetchone()
+        return None if row is None else row[0]
+
+    def _unended(self, key: int, record: RunRecord, given: bytes) -> UnendedRun:
+        last_seq = max(self.last_seq(key), record.last_seq)
+        return UnendedRun(key, record, codec.decode_given(given), last_seq)
