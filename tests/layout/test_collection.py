@@ -1,4 +1,4 @@
-"""How pytest finds the tests: the guards of `conftest.py`, and that children find what test modules define."""
+"""How pytest finds the tests: the guards of `conftest.py`; and children find what test modules define."""
 
 import multiprocessing
 import os
@@ -35,9 +35,14 @@ def test_a_spawned_child_finds_what_a_test_module_defines() -> None:
         assert pool.submit(double, 21).result() == 42
 
 
-@pytest.mark.parametrize("mode", ["prepend", "importlib"])
 @pytest.mark.parametrize(
-    "command", [(PYTEST,), (sys.executable, "-m", "pytest")], ids=["pytest", "python -m"]
+    ("command", "mode"),
+    [
+        ((PYTEST,), "importlib"),  # without `pythonpath` in pyproject.toml a Pool would hang here for ever
+        ((sys.executable, "-m", "pytest"), "importlib"),
+        ((sys.executable, "-m", "pytest"), "prepend"),
+    ],
+    ids=["pytest importlib", "python -m pytest importlib", "python -m pytest prepend"],
 )
 def test_children_find_it_however_pytest_was_started(command: tuple[str, ...], mode: str) -> None:
     test = f"{__file__}::{test_a_spawned_child_finds_what_a_test_module_defines.__name__}"
@@ -51,6 +56,7 @@ def test_children_find_it_however_pytest_was_started(command: tuple[str, ...], m
         (["http/__init__.py"], [], "http/__init__.py hides the standard library's http"),
         (["tests/http/__init__.py"], ["tests/__init__.py"], "tests/__init__.py is missing"),
     ],
+    ids=["http/__init__.py", "tests/http without tests/__init__.py"],
 )
 def test_a_layout_that_hides_the_standard_library_is_told_before_anything_else(
     tmp_path: Path, added: list[str], taken_away: list[str], told: str
