@@ -1,0 +1,115 @@
+"""What `bin/check` does, step by step. A step prints what it finds and returns how it went.
+
+To add one: a function here, and its name in STEPS.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import environment
+from .children import run
+from .reports import Report, read_report
+
+
+NO_TESTS = Report()
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where the steps work and how they were asked to."""
+
+    checkout: str
+    python: str  # of the checkout's .venv
+    scratch: str  # a folder that goes away with the last step
+    slow: bool
+    fix: bool
+
+    def runs(self, *command: str) -> bool:
+        """Whether it ended well, started in the checkout."""
+        return run(command, self.checkout) == 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    ok: bool
+    report: Report = NO_TESTS
+
+
+def format_(context: Context) -> Outcome:
+    """Is everything in the one format? With --fix: put it there."""
+    return Outcome(context.runs(context.python, "-m", "ruff", "format", *([] if context.fix else ["--diff"])))
+
+
+def lint(context: Context) -> Outcome:
+    """Mistakes that can be seen without running. With --fix: mend those that can be."""
+    return Outcome(context.runs(context.python, "-m", "ruff", "check", *(["--fix"] if context.fix else [])))
+
+
+def types(context: Context) -> Outcome:
+    """Strict types of the package and its tests."""
+    return Outcome(context.runs(context.python, "-m", "mypy"))
+
+
+def layout(context: Context) -> Outcome:
+    """The folder layout, and which module may import what."""
+    return tests_in(context, "layout", "tests/layout")
+
+
+def tests(context: Context) -> Outcome:
+    """All other tests."""
+    return tests_in(context, "tests", "tests", "--ignore=tests/layout")
+
+
+def tests_in(context: Context, name: str, *which: str) -> Outcome:
+    path = os.path.join(context.scratch, f"{name}.xml")
+    slow = ["--slow"] if context.slow else []
+    ok = context.runs(context.python, "-m", "pytest", "-q", f"--junitxml={path}", *slow, *which)
+    if not os.path.exists(path):  # it died too early
+        return Outcome(False)
+    return Outcome(ok, read_report(path))
+
+
+def wheel(context: Context) -> Outcome:
+    """The wheel, built, installed in an environment of its own, and started from there."""
+    dist = os.path.join(context.scratch, "dist")
+    if not context.runs(context.python, "-m", "hatchling", "build", "-t", "wheel", "-d", dist):
+        return Outcome(False)
+    (name,) = os.listdir(dist)
+    folder = os.path.join(context.scratch, "venv")
+    made = context.runs(*environment.making(folder))
+    if not made or not context.runs(*environment.pip(folder), os.path.join(dist, name)):
+        return Outcome(False)
+    started = [starts(command, folder, context.scratch) for command in SMOKE]
+    return Outcome(all(started))
+
+
+# What an installed runward must be able to do, each in a folder where there is nothing.
+SMOKE = [
+    ["runward", "--version"],
+    ["runward", "--help"],
+    ["python", "-c", "import runward.http.app, runward.actors.supervisor"],
+    ["python", "-m", "runward", "demo", "--json"],
+]
+
+
+def starts(command: list[str], venv: str, cwd: str) -> bool:
+    path = os.path.join(venv, "bin", command[0])
+    print(f"$ {' '.join(command)}", flush=True)
+    try:
+        return run([path, *command[1:]], cwd, timeout_s=60) == 0
+    except subprocess.TimeoutExpired:
+        print("did not end within 60 s", file=sys.stderr)
+        return False
+
+
+STEPS: dict[str, Callable[[Room], Outcome]] = {
+    "format": format_,
+    "lint": lint,
+    "types": types,
+    "layout": layout,
+    "tests": tests,
+    "wheel": wheel,
+}
