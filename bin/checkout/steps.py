@@ -13,7 +13,6 @@ from . import environment
 from .children import run
 from .reports import Report, read_report
 
-
 NO_TESTS = Report()
 
 
@@ -105,7 +104,7 @@ def starts(command: list[str], venv: str, cwd: str) -> bool:
         return False
 
 
-STEPS: dict[str, Callable[[Room], Outcome]] = {
+STEPS: dict[str, Callable[[Context], Outcome]] = {
     "format": format_,
     "lint": lint,
     "types": types,
