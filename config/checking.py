@@ -5,16 +5,16 @@ A value that may be a secret is never repeated in a report.
 """
 
 import datetime
-import json
 from typing import Any, get_args, get_origin
 
 import msgspec
 
 from .errors import Problem
-from .schema import bare, dotted, extra, is_section, item_kind, keys_of, nearest, words
+from .schema import bare, dotted, extra, is_section, item_kind, keys_of, nearest, quoted, words
 from .sections import Section, Settings
 
 BAD = object()  # stands for a value that was reported
+DEEPEST = 32  # tables in tables; a dotted key can nest a thousand deep in one line, and decoders then give up
 Table = dict[str, Any]
 
 
@@ -49,7 +49,7 @@ class _Checker:
         """Checks a table with known keys. Only a `complete` one must have those without a default:
         another source may add to the rest."""
         if not isinstance(value, dict):
-            return self.refuse(key, f"must be a table, not {shown(value)}")
+            return self.refuse(key, f"must be a table, not {shown(value, secret=True)}")
         known = keys_of(section)
         for name in value:
             if name not in known:
@@ -68,7 +68,7 @@ class _Checker:
     def table(self, key: str, value: object, kind: Any) -> object:
         """Checks a table whose keys the user chooses."""
         if not isinstance(value, dict):
-            return self.refuse(key, f"must be a table, not {shown(value)}")
+            return self.refuse(key, f"must be a table, not {shown(value, secret=True)}")
         name_kind, kind = get_args(bare(kind))
         return _good(
             (name, self.value(dotted(key, name), name, item, kind))
@@ -78,7 +78,8 @@ class _Checker:
 
     def items(self, key: str, name: str, value: object, kind: Any) -> object:
         if not isinstance(value, list | tuple):
-            return self.refuse(key, f"must be a list, not {shown(value, extra(kind, 'secret'))}")
+            secret = is_section(item_kind(kind)) or extra(kind, "secret")
+            return self.refuse(key, f"must be a list, not {shown(value, secret)}")
         kind = item_kind(kind)
         checked = [
             self.section(f"{key}[{index}]", item, bare(kind), complete=True)
@@ -94,18 +95,25 @@ class _Checker:
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError:
-            return self.refuse(key, f"must be {words(kind, name)}, not {shown(value, extra(kind, 'secret'))}")
+            secret = extra(kind, "secret")
+            found = "" if secret and isinstance(value, str) else f", not {shown(value, secret)}"
+            return self.refuse(key, f"must be {words(kind, name)}{found}")
 
-    def data(self, key: str, value: object) -> object:
+    def data(self, key: str, value: object, depth: int = 0) -> object:
         """Checks a value of an agent's options: anything that survives the way to another process."""
-        if isinstance(value, dict):
-            return _good((name, self.data(dotted(key, name), item)) for name, item in value.items())
+        if depth > DEEPEST:
+            return self.refuse(key, f"is nested more than {DEEPEST} deep")
+        if isinstance(value, dict) and all(map(_is_portable, value)):
+            return _good(
+                (name, self.data(dotted(key, name), item, depth + 1)) for name, item in value.items()
+            )
         if isinstance(value, list | tuple):
-            return [self.data(f"{key}[{index}]", item) for index, item in enumerate(value)]
+            items = [self.data(f"{key}[{index}]", item, depth + 1) for index, item in enumerate(value)]
+            return [item for item in items if item is not BAD]
         if _is_data(value):
             return value
         return self.refuse(
-            key, "must be UTF-8 text, a number of at most 64 bits, true or false, a list or a table"
+            key, "must be UTF-8 text, a number of at most 64 bits, true or false, a list or a table of these"
         )
 
 
@@ -136,11 +144,11 @@ def shown(value: object, secret: object = None) -> str:
     """A value as an error message may show it: short, and not at all when it may be a secret."""
     match value:
         case bool():
-            return "true or false" if secret else json.dumps(value)
+            return "true or false" if secret else str(value).lower()
         case int() | float():
             return "a number" if secret else _number(value)
         case str():
-            return "this text" if secret else f"the text {_quoted(value)}"
+            return "a text" if secret else f"the text {quoted(value[:40])}"
         case list() | tuple():
             return "a list"
         case dict():
@@ -153,7 +161,3 @@ def shown(value: object, secret: object = None) -> str:
 def _number(value: float) -> str:
     # Python refuses to write very long integers in decimal.
     return "a number of more than 64 bits" if abs(value) >= 2**64 else f"the number {value}"
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text[:40].encode(errors="replace").decode(), ensure_ascii=False)

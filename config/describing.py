@@ -1,12 +1,10 @@
 """Writes the effective settings as TOML, each key with where it came from, and without a secret in it."""
 
-import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .schema import bare, dotted, extra, item_kind, keys_of
+from .schema import bare, dotted, extra, item_kind, keys_of, quoted
 from .sections import Section, Settings
 
 HIDDEN = "…"
@@ -71,7 +69,8 @@ def _toml(value: Any) -> str:
             return f"{{ {pairs} }}" if pairs else "{}"
         case list():
             return f"[{', '.join(map(_toml, value))}]"
-        case float() if not math.isfinite(value):
-            return str(value)
-    # JSON writes the rest as TOML does, but for one control character that TOML wants escaped.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return quoted(value)
+    return str(value)

@@ -74,8 +74,14 @@ def plain_keys() -> dict[str, Any]:
 
 def dotted(parent: str, name: str) -> str:
     """The dotted key of `name` in `parent`, quoted as TOML would have it."""
-    shown = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
+    shown = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else quoted(name)
     return f"{parent}.{shown}" if parent else shown
+
+
+def quoted(text: str) -> str:
+    """The text as a TOML string, which is as in JSON but for one character. Lone surrogates become "?"."""
+    text = text.encode(errors="replace").decode()
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def nearest(parent: str, name: str, names: list[str]) -> str:

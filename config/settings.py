@@ -1,6 +1,7 @@
 """The configuration room's front door: `load`, `defaults`, `describe`, and the names that other rooms use.
 
 A setting comes from, the later over the earlier: the built-in defaults, one file, the environment, flags.
+A process that is handed its settings and loads nothing imports `sections` alone, which is lighter.
 """
 
 from .describing import describe
