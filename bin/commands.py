@@ -5,6 +5,7 @@ imported, so that `serve` doesn't carry the client and `ps` doesn't carry the co
 """
 
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -15,7 +16,8 @@ from typing import Annotated, Any
 import typer
 
 from .. import __version__
-from .outcome import CommandError, ExitCode, complain
+from ..http.api_errors import ClientError
+from .outcome import CommandError, ExitCode, complain, explain
 
 Command = Callable[..., int]
 
@@ -80,11 +82,15 @@ def _ending(command: Command) -> Callable[..., None]:
 
 
 def _outcome(command: Command, options: dict[str, Any]) -> int:
+    # An agent may say what the terminal's encoding can't.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         return command(**options)
-    except CommandError as error:
-        complain(error, as_json=bool(options.get("json")))
-        return error.exit_code
+    except (CommandError, ClientError) as error:
+        refusal = explain(error) if isinstance(error, ClientError) else error
+        complain(refusal, as_json=bool(options.get("as_json")))
+        return refusal.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:

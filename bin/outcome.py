@@ -8,6 +8,8 @@ import sys
 from enum import IntEnum
 from typing import Any
 
+from ..http.api_errors import ApiError, ClientError, ServerUnreachable
+
 
 class ExitCode(IntEnum):
     """What the shell is told."""
@@ -23,12 +25,39 @@ class ExitCode(IntEnum):
 
 
 class CommandError(Exception):
-    """A command can't go on. The message says what happened and what to do; `code` is a word for programs."""
+    """A command can't go on. The message says what happened and what to do.
 
-    def __init__(self, message: str, exit_code: ExitCode = ExitCode.FAILED, code: str = "failed") -> None:
+    `error` is what a program is told: the object that the server gave, or one like it made of `code`, a word.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        exit_code: ExitCode = ExitCode.FAILED,
+        code: str = "failed",
+        error: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.exit_code = exit_code
-        self.code = code
+        self.error = error or {"message": message, "type": "client_error", "code": code, "param": None}
+
+
+def explain(error: ClientError) -> CommandError:
+    """What a failed request means to whoever typed the command."""
+    match error:
+        case ServerUnreachable():
+            hint = "start one with `runward serve`, or say where it is with --url or RUNWARD_URL"
+            return CommandError(f"{error}; {hint}", ExitCode.UNREACHABLE, "unreachable")
+        case ApiError(status=401):
+            hint = "give the server's key as RUNWARD_API_KEY, or its state folder with --state"
+            return CommandError(f"{error} ({hint})", error=error.error)
+        case ApiError(status=400 | 413) | ApiError(code="agent_not_found"):
+            return CommandError(str(error), ExitCode.USAGE, error=error.error)
+        case ApiError(status=503):
+            return CommandError(str(error), ExitCode.UNREACHABLE, error=error.error)
+        case ApiError():
+            return CommandError(str(error), error=error.error)
+    return CommandError(str(error))
 
 
 def complain(error: CommandError, as_json: bool) -> None:
@@ -36,9 +65,7 @@ def complain(error: CommandError, as_json: bool) -> None:
     for line in str(error).splitlines():
         print(f"runward: {line}", file=sys.stderr)
     if as_json:
-        print_json(
-            {"error": {"message": str(error), "type": "client_error", "code": error.code, "param": None}}
-        )
+        print_json({"error": error.error})
 
 
 def print_json(document: Any) -> None:

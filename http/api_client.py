@@ -31,13 +31,9 @@ class ApiClient:
         """The server's, without a slash at its end."""
         return self.transport.url
 
-    def start(self, body: Mapping[str, Any], idempotency_key: str | None = None) -> str:
-        """Start a run and return its id; it is in the journal by then. `body`: at least `input`.
-
-        With an idempotency key the call may be repeated after ServerUnreachable, and starts one run only.
-        """
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
-        run_id: str = self.transport.ask("POST", "/v1/runs", dict(body), headers)["run_id"]
+    def start(self, body: Mapping[str, Any]) -> str:
+        """Start a run and return its id; it is in the journal by then. `body`: at least `input`."""
+        run_id: str = self.transport.ask("POST", "/v1/runs", dict(body))["run_id"]
         return run_id
 
     def run(self, run_id: str) -> Run:

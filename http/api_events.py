@@ -26,8 +26,8 @@ class EventStream:
     """Iterate it to follow a run; it ends after the terminal event. `last_seq` is where it stands.
 
     A lost connection is made again from there, after the server's own `retry` time; `on_loss` is told why.
-    Raises ServerUnreachable when nothing came for `patience_s`, ApiError when the server refuses (unknown run), and
-    ClientError for what is no event. Blocks between events.
+    Raises ServerUnreachable when nothing came for `patience_s`, ApiError when the server refuses (unknown
+    run), and ClientError for what is no event. Blocks between events.
     """
 
     def __init__(

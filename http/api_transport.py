@@ -29,14 +29,13 @@ class Transport:
         method: str,
         path: str,
         body: Any = None,
-        headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
     ) -> Any:
         """The JSON that the server answers with; None for an empty answer. Blocks `timeout_s` at most.
 
         Raises ApiError when it says no, and ServerUnreachable when it says nothing.
         """
-        response = self.open(method, path, body, headers, timeout_s)
+        response = self.open(method, path, body, timeout_s=timeout_s)
         with response:
             return _json(response, self.url)
 

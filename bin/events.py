@@ -1,0 +1,53 @@
+"""`runward events`: a run's events, from the journal and then as they come."""
+
+import shutil
+import sys
+from typing import Annotated
+
+import typer
+
+from ..http.api_events import Event
+from . import describing, options
+from .naming import find
+from .outcome import ExitCode, print_json
+from .server import connect
+from .terminal import one_line, say
+
+
+def events(
+    run_id: Annotated[str, typer.Argument(metavar="ID", help="The run; a beginning of its id is enough.")],
+    after: Annotated[int, typer.Option(min=0, help="Only events after this number.")] = 0,
+    follow: Annotated[
+        bool, typer.Option(help="Wait for more until the run ends, or print what there is.")
+    ] = True,
+    as_json: options.Json = False,
+    url: options.Url = None,
+    state: options.State = None,
+) -> int:
+    """Print a run's events, one a line, until it ends. Leaving with ctrl-C doesn't touch the run."""
+    client = connect(url, state)
+    run = find(client, run_id)
+    last = None if follow else int(run["last_seq"])
+    if last is not None and last <= after:
+        return ExitCode.DONE
+    show = print_json if as_json else _Lines().show
+    stream = client.events(run["run_id"], after, on_loss=lambda why: say(f"{why}; trying again"))
+    for event in stream:
+        show(event)
+        if last is not None and stream.last_seq >= last:
+            break
+    return ExitCode.DONE
+
+
+class _Lines:
+    """For people: number, seconds since the first one shown, name, fields; on a terminal cut to its width."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+        self._width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+    def show(self, event: Event) -> None:
+        stamp = float(event.get("timestamp") or 0.0)
+        self._began = stamp if self._began is None else self._began
+        line = f"{event.get('seq', 0):6}  {stamp - self._began:+9.3f}s  {describing.event(event)}"
+        print(one_line(line, self._width), flush=True)

@@ -1,0 +1,72 @@
+"""`runward ps`: the runs that live, or all of them."""
+
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from ..http.api_client import ApiClient, Run
+from . import describing, options
+from .outcome import ExitCode, print_json
+from .server import connect
+from .terminal import one_line
+
+# In the order of a run's life: one that moves on while we ask is seen twice rather than not at all.
+LIVE = ("queued", "running", "waiting_for_approval", "stopping")
+HEADER = ("ID", "AGENT", "STATUS", "REASON", "AGE", "PID", "LAST EVENT")
+
+
+def ps(
+    all_runs: Annotated[bool, typer.Option("--all", "-a", help="Ended runs too.")] = False,
+    status: Annotated[str | None, typer.Option(help="Only runs with this status.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Only runs of this agent.")] = None,
+    session: Annotated[str | None, typer.Option(help="Only runs of this session.")] = None,
+    parent: Annotated[str | None, typer.Option(help="Only runs that this run started.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 200,
+    as_json: options.Json = False,
+    url: options.Url = None,
+    state: options.State = None,
+) -> int:
+    """List runs: those that live, or with --all every one."""
+    client = connect(url, state)
+    filters = {"agent": agent, "session_id": session, "parent_run_id": parent}
+    statuses = [status] if status else [None] if all_runs else list(LIVE)
+    runs = _runs(client, statuses, filters, limit)
+    if as_json:
+        print_json({"object": "list", "data": runs})
+    else:
+        rows = [_row(run, time.time()) for run in runs]
+        print("\n".join(columns([HEADER, *rows])))
+    return ExitCode.DONE
+
+
+def _runs(
+    client: ApiClient, statuses: Sequence[str | None], filters: dict[str, str | None], limit: int
+) -> list[Run]:
+    found: dict[str, Run] = {}
+    for status in statuses:
+        found |= {run["run_id"]: run for run in islice(client.runs(status=status, **filters), limit)}
+    return sorted(found.values(), key=lambda run: run["created_at"], reverse=True)[:limit]
+
+
+def _row(run: dict[str, Any], now: float) -> tuple[str, ...]:
+    process = run.get("process") or {}
+    cells = (
+        run["run_id"],
+        run["agent"],
+        run["status"],
+        run.get("reason"),
+        describing.age(now - run["created_at"]),
+        process.get("pid"),
+        run.get("last_event"),
+    )
+    return tuple(one_line(str(cell)) if cell else "-" for cell in cells)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The rows as lines, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
