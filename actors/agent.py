@@ -1,0 +1,132 @@
+"""The agent's process: imports the agent inside the walls, runs it, tells the warden how it ended, and exits.
+
+This is the untrusted side: what it sends up is a claim, and nothing in the runtime relies on it. It knows the
+channel to its warden and nothing else; it must not import supervisor, journal, http or mailbox.
+"""
+
+import atexit
+import faulthandler
+import io
+import logging
+import os
+import sys
+import threading
+import traceback
+import weakref
+from collections.abc import Callable, Iterator
+from typing import NoReturn
+
+from ..config.settings import AgentSpec
+from .calling import FunctionCall
+from .channel import Channel, claim_line, wait_for_start
+from .conversation import Conversation
+from .ending import EXIT_FAILED, Ending, ending_of_raise, ending_of_return
+from .entrypoints import Kind, kind_of, load
+from .interruption import Interrupted, Interruption, SigtermHandler
+from .messages import EventRefused, Interrupt, ToAgent
+from .records import RunInput
+from .run import Run
+
+
+def main(fd: int, spec: AgentSpec, run_id: str) -> NoReturn:
+    """Live one run and exit. Called by the warden in the forked child, with its end of the socketpair.
+
+    Exit code: 0 completed, 1 it raised or could not start, 130 interrupted, else what it gave `sys.exit`.
+    """
+    try:
+        _inherit_nothing()
+        code = _live(Channel(fd), spec, run_id)
+    except BaseException:  # noqa: BLE001 - whatever it is, the process must not return into the warden's code
+        traceback.print_exc()
+        code = EXIT_FAILED
+    _leave(code)
+
+
+def _live(channel: Channel, spec: AgentSpec, run_id: str) -> int:
+    """Wait for the start, run the agent, claim. Returns the exit code."""
+    interruption = Interruption()
+    controls = channel.controls()
+    given = wait_for_start(controls, lambda control: _obey(control, interruption))
+    if given is None:
+        os._exit(EXIT_FAILED)  # the warden died first
+    pid = os.getpid()
+    threading.Thread(
+        target=_listen, args=(controls, interruption), name="runward-control", daemon=True
+    ).start()
+    handler = SigtermHandler(interruption, channel)
+    run = Run(run_id, given, channel, interruption)
+    ending = _run_agent(spec, given, run, channel, interruption, handler.disarm)
+    # A process that the agent forked, and that came back through its code, has no word in this.
+    if ending.claim is not None and os.getpid() == pid:
+        channel.write(claim_line(ending.claim))
+    handler.arm()
+    return ending.code
+
+
+def _listen(controls: Iterator[ToAgent], interruption: Interruption) -> None:
+    """The control thread. Its end is the warden's death, and this process lives only in the warden's care."""
+    for control in controls:
+        _obey(control, interruption)
+    os._exit(EXIT_FAILED)
+
+
+def _obey(control: ToAgent, interruption: Interruption) -> None:
+    match control:
+        case Interrupt(message):
+            interruption.deliver(message)
+        case EventRefused(event, why):
+            sys.stderr.write(f"runward: event {event!r} was refused: {why}\n")
+
+
+def _run_agent(
+    spec: AgentSpec,
+    given: RunInput,
+    run: Run,
+    channel: Channel,
+    interruption: Interruption,
+    disarm: Callable[[], None],
+) -> Ending:
+    """Import, call, and see how it ends; from its end on SIGTERM is disarmed. Raises nothing."""
+    call: FunctionCall | Conversation | None = None
+    try:
+        try:
+            call = _prepare(spec, given, run, channel)
+            call.perform(interruption)
+        finally:
+            disarm()
+    except BaseException as error:  # noqa: BLE001 - an agent may raise anything, and all of it is an ending
+        return ending_of_raise(error, call, interruption.wished)
+    return ending_of_return(call, interruption.wished)
+
+
+def _prepare(spec: AgentSpec, given: RunInput, run: Run, channel: Channel) -> FunctionCall | Conversation:
+    """Everything that comes before the agent's own work: what goes wrong here is a failed start."""
+    target = load(spec.entrypoint, spec.import_root)
+    kind = kind_of(target)
+    if kind is Kind.CONVERSATION:
+        return Conversation(target, given, run, channel, spec.options)
+    return FunctionCall(target, kind, given.input, run, channel, spec.options)
+
+
+def _inherit_nothing() -> None:
+    """Drop what the zygote had planned for its own end: only the agent's exit handlers run in the agent."""
+    atexit._clear()
+    vars(weakref.finalize)["_registry"].clear()
+    setattr(weakref.finalize, "_registered_with_atexit", False)  # noqa: B010 - private, and so not in the stubs
+    atexit.register(logging.shutdown)  # its own registration went with the rest
+    faulthandler.enable()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a line in a buffer would be lost with a killed process
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def _leave(code: int) -> NoReturn:
+    """End as an interpreter does: threads, exit handlers, output. SIGTERM goes on to the next step."""
+    join_threads = vars(threading)["_shutdown"]  # what the interpreter itself calls; it has no public name
+    for step in (join_threads, atexit._run_exitfuncs, sys.stdout.flush, sys.stderr.flush):
+        try:
+            step()
+        except Interrupted:
+            continue
+        except BaseException:  # noqa: BLE001 - the agent's own handlers; the process ends all the same
+            traceback.print_exc()
+    os._exit(code)

@@ -1,0 +1,134 @@
+"""Calls a function agent of any kind, passes on what it yields, and keeps its output so far.
+
+Interrupts: a generator is closed at its next yield, an async agent's task is cancelled, a function looks for
+itself. `Interrupted` (SIGTERM) goes through the agent's frames and out of here.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping
+from typing import Any
+
+from .channel import Channel, delta_line
+from .entrypoints import Kind, arguments, kind_of_result
+from .interruption import Interruption
+from .records import Usage
+from .run import Run
+
+#: Joined deltas longer than this (characters) are no output: no event could hold them, only memory.
+LONGEST_JOINED = 2**20
+
+
+class FunctionCall:
+    """One call of a function agent. `kind` and `output` are right at every moment, however the call ends."""
+
+    # A function says so by raising, and in no other way.
+    error: str | None = None
+    interrupted = False
+
+    def __init__(
+        self, target: Any, kind: Kind, text: str, run: Run, channel: Channel, options: Mapping[str, Any]
+    ) -> None:
+        """TypeError: the agent can't be called with an input and these options."""
+        self.kind = kind
+        self._target = target
+        self._run = run
+        self._channel = channel
+        self._positional, self._named = arguments(target, text, run, options)
+        self._returned: Any = None
+        self._joined: list[str] | None = []
+        self._length = 0
+
+    @property
+    def output(self) -> Any:
+        """What it returned, else the deltas that it yielded so far, joined; None for neither."""
+        if self._returned is not None:
+            return self._returned
+        return "".join(self._joined) if self._joined else None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What it told its run."""
+        return self._run.used
+
+    def perform(self, interruption: Interruption) -> None:
+        """Call it and see it through. Raises what the agent raises."""
+        self._interruption = interruption
+        if interruption.wished:
+            return
+        result = self._target(*self._positional, **self._named)
+        self.kind = kind_of_result(result)
+        match self.kind:
+            case Kind.ASYNC_FUNCTION:
+                self._run_async(self._await(result))
+            case Kind.ASYNC_GENERATOR:
+                self._run_async(self._drain(result))
+            case Kind.GENERATOR:
+                self._exhaust(result)
+            case _:
+                self._returned = result
+
+    def _exhaust(self, items: Iterator[Any]) -> None:
+        try:
+            while not self._interruption.wished:
+                self._pass_on(next(items))
+        except StopIteration as end:
+            self._returned = end.value
+        finally:
+            # Also when SIGTERM struck outside its frame, so that its own `finally` blocks run.
+            getattr(items, "close", _nothing)()
+
+    def _run_async(self, work: Any) -> None:
+        import asyncio  # costs tens of ms, and few agents need it
+
+        async def cancellable() -> None:
+            loop, task = asyncio.get_running_loop(), asyncio.current_task()
+            assert task is not None
+            with self._interruption.heard_by(lambda why: _cancel(loop, task, why)):
+                await work
+
+        try:
+            asyncio.run(cancellable())
+        except asyncio.CancelledError:
+            if not self._interruption.wished:
+                raise  # it cancelled itself
+
+    async def _await(self, result: Awaitable[Any]) -> None:
+        self._returned = await result
+
+    async def _drain(self, items: AsyncGenerator[Any, Any]) -> None:
+        try:
+            async for item in items:
+                self._pass_on(item)
+        finally:
+            await items.aclose()
+
+    def _pass_on(self, item: Any) -> None:
+        """Text is a delta; a dict with "event" is that event; TypeError for anything else."""
+        match item:
+            case str():
+                self._join(item)
+                self._channel.write(delta_line(item))
+            case {"event": str(event)}:
+                fields: dict[str, Any] = {name: item[name] for name in item if name != "event"}
+                if event == "message.delta" and isinstance(delta := fields.get("delta"), str):
+                    self._join(delta)
+                self._run.emit(event, **fields)
+            case _:
+                raise TypeError(f"an agent yields text or {{'event': …}}, not a {type(item).__name__}")
+
+    def _join(self, delta: str) -> None:
+        if self._joined is not None:
+            self._length += len(delta)
+            self._joined.append(delta)
+            if self._length > LONGEST_JOINED:
+                self._joined = None
+
+
+def _cancel(loop: Any, task: Any, why: str) -> None:
+    try:
+        loop.call_soon_threadsafe(task.cancel, why)
+    except RuntimeError:
+        pass  # the loop closed first: the agent is done
+
+
+def _nothing() -> None:
+    pass

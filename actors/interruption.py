@@ -1,0 +1,123 @@
+"""The user's wish that the run end, as the agent's process knows it, and the exception that carries it.
+
+Three ways lead in: the warden's `Interrupt` (control thread), SIGTERM (main thread, anywhere), and
+the agent's own look at it. What a signal handler does here takes no lock that the main thread may hold.
+"""
+
+import _thread
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from .channel import Channel
+
+Listener = Callable[[str], None]
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was asked to end: raised by `Run.check`, and in the main thread by SIGTERM.
+
+    A KeyboardInterrupt, so that `except Exception` in an agent does not swallow it and every library that
+    leaves its loops on Ctrl-C (asyncio, subprocess, concurrent.futures) leaves them here too.
+    """
+
+
+class Interruption:
+    """Whether the run was asked to end, and who is to be told: each message reaches one listener, once."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.terminated = False
+        self._lock = threading.Lock()
+        self._listener: Listener | None = None
+        self._missed: list[str] = []
+
+    @property
+    def wished(self) -> bool:
+        """Whether anything has asked the run to end."""
+        return self.terminated or self.event.is_set()
+
+    def deliver(self, message: str) -> None:
+        """Tell the listener, or the first one to come. Never blocks: an agent's `interrupt` may hang."""
+        self.event.set()
+        with self._lock:
+            listener = self._listener
+            if listener is None:
+                self._missed.append(message)
+        if listener is not None:
+            _apart(listener, message)
+
+    def terminate(self) -> None:
+        """Note a SIGTERM. Called in the signal handler, so the event is set by another thread: the main
+        thread may be stopped inside a method of that very event, with its lock."""
+        self.terminated = True
+        _apart(lambda _: self.event.set(), "", otherwise_here=False)
+
+    @contextmanager
+    def heard_by(self, listener: Listener) -> Iterator[None]:
+        """Deliver to `listener` inside the block; what came before it at once, in this thread."""
+        with self._lock:
+            self._listener = listener
+            missed, self._missed = self._missed, []
+        try:
+            for message in missed:
+                listener(message)
+            yield
+        finally:
+            with self._lock:
+                self._listener = None
+
+
+def _apart(listener: Listener, message: str, *, otherwise_here: bool = True) -> None:
+    """Call it in a thread of its own; where the run may have no more threads, in this one.
+
+    `_thread` and not `threading`, whose bookkeeping has locks that a signal handler must not want.
+    """
+    try:
+        _thread.start_new_thread(listener, (message,))
+    except RuntimeError:
+        if otherwise_here:
+            listener(message)
+
+
+class SigtermHandler:
+    """Raises `Interrupted` in the main thread at the first SIGTERM; later ones do nothing, so that `finally`
+    blocks run undisturbed.
+
+    Installed before the agent's module is imported and never taken back: an agent that installs its own
+    handler has replaced this one. A process that the agent forks dies of SIGTERM as usual.
+    """
+
+    def __init__(self, interruption: Interruption, channel: Channel) -> None:
+        self._interruption = interruption
+        self._channel = channel
+        self._pid = os.getpid()
+        self._armed = True
+        signal.signal(signal.SIGTERM, self)
+
+    def disarm(self) -> None:
+        """From here on SIGTERM does nothing."""
+        self._armed = False
+
+    def arm(self) -> None:
+        """From here on the next SIGTERM raises."""
+        self._armed = True
+
+    def __call__(self, signum: int, _: FrameType | None) -> None:
+        """Called by Python in the main thread."""
+        if os.getpid() != self._pid:
+            signal.signal(signum, signal.SIG_DFL)
+            signal.raise_signal(signum)
+        if not self._armed:
+            return
+        self._armed = False
+        self._interruption.terminate()
+        if not self._channel.defer(_raise):
+            _raise()
+
+
+def _raise() -> None:
+    raise Interrupted("terminated")
