@@ -57,7 +57,7 @@ def _end(client: ApiClient, run_ids: list[str], wish: Wish, yes: bool, as_json: 
         _ask(run, wish)
     failed = False
     for run in runs:
-        ended = _await_end(client, run["run_id"], quiet=as_json) if run in live else run
+        ended = _await_end(client, run, quiet=as_json) if run in live else run
         _report(ended, ended is run, as_json)
         failed = failed or bool((ended.get("exit") or {}).get("survivors"))
     return ExitCode.FAILED if failed else ExitCode.DONE
@@ -82,9 +82,9 @@ def _ask(run: Run, wish: Wish) -> None:
             raise
 
 
-def _await_end(client: ApiClient, run_id: str, quiet: bool) -> Run:
-    """The run object after its end; tells of each rung on the way."""
-    run = client.run(run_id)
+def _await_end(client: ApiClient, run: Run, quiet: bool) -> Run:
+    """The run object after its end; tells of each rung on the way. `run`: as it was before the stop."""
+    run_id = run["run_id"]
     for event in client.events(
         run_id, after=int(run["last_seq"]), on_loss=lambda why: say(f"{why}; trying again")
     ):

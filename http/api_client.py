@@ -33,19 +33,18 @@ class ApiClient:
 
     def start(self, body: Mapping[str, Any]) -> str:
         """Start a run and return its id; it is in the journal by then. `body`: at least `input`."""
-        run_id: str = self.transport.ask("POST", "/v1/runs", dict(body))["run_id"]
+        run_id: str = self.transport.ask("POST", "/v1/runs", dict(body), "run_id")["run_id"]
         return run_id
 
     def run(self, run_id: str) -> Run:
         """The run object as it is now."""
-        run: Run = self.transport.ask("GET", _run_path(run_id))
-        return run
+        return self.transport.ask("GET", _run_path(run_id), having="run_id")
 
     def runs(self, **filters: str | None) -> Iterator[Run]:
         """Every run that matches (`status`, `agent`, `session_id`, `parent_run_id`), newest first."""
         query = {name: value for name, value in filters.items() if value is not None} | {"limit": str(PAGE)}
         while True:
-            page = self.transport.ask("GET", f"/v1/runs?{urlencode(query)}")
+            page = self.transport.ask("GET", f"/v1/runs?{urlencode(query)}", having="data")
             yield from page["data"]
             if not (page.get("has_more") and page.get("next")):
                 return
@@ -82,8 +81,7 @@ class ApiClient:
 
     def health(self, timeout_s: float | None = None) -> bool:
         """Whether the server says that it works; needs no key. Raises as the others do when it says no."""
-        answer = self.transport.ask("GET", "/health", timeout_s=timeout_s)
-        return isinstance(answer, dict) and answer.get("status") == "ok"
+        return self.transport.ask("GET", "/health", timeout_s=timeout_s).get("status") == "ok"
 
 
 def _run_path(run_id: str) -> str:

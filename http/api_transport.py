@@ -5,7 +5,8 @@ A connection for each request, so that one client may be used by many threads. N
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -21,7 +22,7 @@ class Transport:
     def __init__(self, url: str, key: str | None, timeout_s: float) -> None:
         self.url = url.rstrip("/")
         self._parts = _split(self.url)
-        self._headers = {"Accept": "application/json"} | _authorization(key)
+        self.headers = {"Accept": "application/json"} | _authorization(key)
         self._timeout_s = timeout_s
 
     def ask(
@@ -29,16 +30,18 @@ class Transport:
         method: str,
         path: str,
         body: Any = None,
+        having: str = "",
         timeout_s: float | None = None,
-    ) -> Any:
-        """The JSON that the server answers with; None for an empty answer. Blocks `timeout_s` at most.
+    ) -> dict[str, Any]:
+        """The JSON object that the server answers with. Blocks `timeout_s` at most.
 
-        Raises ApiError when it says no, and ServerUnreachable when it says nothing.
+        Raises ApiError when it says no, or is no runward (whose answer has a field `having`), and
+        ServerUnreachable when it says nothing.
         """
-        response = self.open(method, path, body, timeout_s=timeout_s)
-        with response:
-            return _json(response, self.url)
+        with self.open(method, path, body, timeout_s=timeout_s) as response:
+            return _object(response, self.url, having)
 
+    @contextmanager
     def open(
         self,
         method: str,
@@ -46,24 +49,29 @@ class Transport:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
+    ) -> Iterator[HTTPResponse]:
+        """The answer with its body unread; its connection is closed in the end. Raises as `ask` does."""
+        with (
+            closing(self._connection(timeout_s or self._timeout_s)) as connection,
+            self._answer(connection, method, path, body, headers or {}) as response,
+        ):
+            if response.status not in OPENED:
+                raise _refusal(response, self.url)
+            yield response
+
+    def _answer(
+        self, connection: HTTPConnection, method: str, path: str, body: Any, headers: Mapping[str, str]
     ) -> HTTPResponse:
-        """The answer with its body unread; the caller closes it. Raises as `ask` does."""
-        connection = self._connection(timeout_s or self._timeout_s)
-        sent = self._headers | {"Connection": "close"} | dict(headers or {})
+        sent = self.headers | {"Connection": "close"} | dict(headers)
         data = None
         if body is not None:
             data = json.dumps(body).encode()
             sent["Content-Type"] = "application/json"
         try:
             connection.request(method, self._parts.path + path, data, sent)
-            response = connection.getresponse()
+            return connection.getresponse()
         except (OSError, HTTPException) as error:
-            connection.close()
             raise ServerUnreachable(self.url, reason(error)) from error
-        if response.status not in OPENED:
-            with response:
-                raise _refusal(response, self.url)
-        return response
 
     def _connection(self, timeout_s: float) -> HTTPConnection:
         kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
@@ -99,22 +107,23 @@ def _authorization(key: str | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-def _json(response: HTTPResponse, url: str) -> Any:
+def _object(response: HTTPResponse, url: str, having: str) -> dict[str, Any]:
     try:
-        text = response.read()
-        return json.loads(text) if text else None
+        document = json.loads(response.read())
     except (OSError, HTTPException) as error:
         raise ServerUnreachable(url, reason(error)) from error
     except ValueError as error:
         raise ApiError(response.status, _not_ours(response, url)) from error
+    if isinstance(document, dict) and having in {"", *document}:
+        return document
+    raise ApiError(response.status, _not_ours(response, url))
 
 
 def _refusal(response: HTTPResponse, url: str) -> ApiError:
     try:
-        answer = _json(response, url)
+        error = _object(response, url, having="error")["error"]
     except ApiError as not_ours:
         return not_ours
-    error = answer.get("error") if isinstance(answer, dict) else None
     wait = response.getheader("Retry-After") or ""
     return ApiError(
         response.status,
