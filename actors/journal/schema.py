@@ -16,6 +16,9 @@ Synchronous = Literal["normal", "full"]
 
 FILE_NAME = "journal.db"
 
+#: SQLite's codes of a disk, quota or file size limit that leaves no room; the last is that of the -shm file.
+NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
+
 #: How long a writer waits for a checkpoint that resets the WAL: far above what one takes.
 BUSY_S = 10.0
 
@@ -42,7 +45,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE command (
             id TEXT PRIMARY KEY, run INTEGER NOT NULL, kind TEXT NOT NULL, at REAL NOT NULL,
             body BLOB NOT NULL, done_at REAL)""",
-        "CREATE INDEX command_pending ON command (run) WHERE done_at IS NULL",
+        "CREATE INDEX command_pending ON command (done_at) WHERE done_at IS NULL",
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL)",
     ),
 )
@@ -69,7 +72,7 @@ def open_to_write(folder: Path, synchronous: Synchronous) -> sqlite3.Connection:
     except OSError as error:
         raise StateFolderUnusable(f"the journal {path} can't be opened: {error.strerror}") from error
     except sqlite3.Error as error:
-        raise StateFolderUnusable(f"the journal {path} can't be opened: {error}") from error
+        raise StateFolderUnusable(f"the journal {path} can't be opened: {_why(error)}") from error
     return database
 
 
@@ -96,13 +99,20 @@ def open_to_read(folder: Path) -> sqlite3.Connection:
     return database
 
 
+def _why(error: sqlite3.Error) -> str:
+    return f"no room on its disk ({error})" if error.sqlite_errorcode in NO_ROOM else str(error)
+
+
 def _make_private(path: Path) -> None:
-    """SQLite would make the file with the umask's mode; its -wal and -shm files take the mode of the file."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    """SQLite would make the file with the umask's mode; its -wal and -shm files take the mode of the file.
+
+    An existing one is not opened here: closing it would drop the locks of this process's other connections
+    (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+    """
     try:
-        os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        os.chmod(path, 0o600)
 
 
 def _prepare(database: sqlite3.Connection, path: Path, synchronous: Synchronous) -> None:

@@ -13,9 +13,6 @@ from ..records import RunInput, RunRecord
 from . import codec, schema
 from .checkpoint import Checkpoints
 
-#: SQLite's codes of a disk, quota or file size limit that leaves no room; the last is that of the -shm file.
-NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
-
 ROW_BYTES = 8192  # about what a row adds to the WAL beside its blob: a page of its table and one of an index
 
 ADD_RUN = (
@@ -77,11 +74,11 @@ class Writer:
         self._uncommitted = 0  # bytes, roughly
 
     def add_run(self, record: RunRecord, given: RunInput) -> int:
-        """Add a run; its key, which is above that of every earlier run. The id must be new."""
+        """Add a run; its key, which is above that of every earlier run. The id must be new: ask `run_key`."""
         data, input_data = codec.encode_record(record), codec.encode_given(given)
         row = (
-            record.run_id, record.agent, record.status, record.owner, record.session_id, record.parent_run_id,
-            record.created_at, record.updated_at, data,
+            record.run_id, record.agent, record.status.value, record.owner, record.session_id,
+            record.parent_run_id, record.created_at, record.updated_at, data,
         )  # fmt: skip
         key = self._write(ADD_RUN, row, len(data) + ROW_BYTES).lastrowid
         assert key is not None
@@ -91,7 +88,7 @@ class Writer:
     def save_run(self, key: int, record: RunRecord) -> None:
         """Replace the record of a run. Its id, agent, owner, session, parent and input don't change."""
         data = codec.encode_record(record)
-        self._write(SAVE_RUN, (record.status, record.updated_at, data, key), len(data) + ROW_BYTES)
+        self._write(SAVE_RUN, (record.status.value, record.updated_at, data, key), len(data) + ROW_BYTES)
 
     def append(self, key: int, first: int, last: int, blob: bytes) -> None:
         """Add events `first` … `last` of a run as JSON lines, each ended by a newline."""
@@ -170,7 +167,7 @@ class Writer:
         if self._database.in_transaction:  # SQLite has already undone it after some errors
             self._database.execute("ROLLBACK")
         self._uncommitted = 0
-        if error.sqlite_errorcode not in NO_ROOM:
+        if error.sqlite_errorcode not in schema.NO_ROOM:
             raise error
         self._checkpoints.wake()  # what a checkpoint frees in the WAL can be written again
         raise JournalFull(f"no room for the journal: {error}; make room on its disk") from error
