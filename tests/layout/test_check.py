@@ -1,0 +1,89 @@
+"""`bin/check`: what its summary says, what counts as a failure, and that it leaves no process behind."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from runward.bin.checkout import bootstrap, check, children
+from runward.bin.checkout.reports import Report, read_report
+from runward.bin.checkout.steps import STEPS, Context, Outcome
+
+TESTS = """
+import pytest
+
+def test_passes(): pass
+def test_fails(): assert False
+@pytest.fixture
+def broken(): raise ValueError
+def test_errs(broken): pass
+@pytest.mark.skip(reason="no model here")
+def test_skipped(): pass
+@pytest.mark.xfail
+def test_expected_to_fail(): assert False
+"""
+
+
+def test_the_report_counts_and_names_what_was_left_out(tmp_path: Path) -> None:
+    (tmp_path / "test_all.py").write_text(TESTS)
+    report = tmp_path / "report.xml"
+    command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", "-p", "no:cacheprovider"]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert read_report(str(report)) == Report(1, 2, ("test_all.test_skipped: no model here",))
+
+
+def done(name: str, ok: bool, *left_out: str, strict: bool = False) -> check.Done:
+    return check.Done(name, Outcome(ok, Report(3, 0 if ok else 1, left_out)), 1.5, strict)
+
+
+def test_the_summary_ends_with_the_tests_that_passed_and_failed() -> None:
+    lines = check.summary(
+        [done("lint", True), done("tests", False, "t.x: no model")], slow=False
+    ).splitlines()
+    assert lines[-1] == "6 passed, 1 failed"
+    assert "left out: t.x: no model" in lines
+    assert "1 of 2 steps ok in 3 s" in lines
+
+
+def test_a_test_that_was_left_out_fails_the_step_under_ci_only() -> None:
+    assert done("tests", True, "t.x: no model").ok
+    assert not done("tests", True, "t.x: no model", strict=True).ok
+
+
+def test_every_step_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        check.main("/", ["--help"])
+    told = capsys.readouterr().out
+    assert all(step.__doc__ and step.__doc__ in told for step in STEPS.values())
+
+
+def test_a_step_that_fails_does_not_keep_the_next_one_from_running(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fine(context: Context) -> Outcome:
+        return Outcome(True)
+
+    def bad(context: Context) -> Outcome:
+        return Outcome(False)
+
+    monkeypatch.setattr(check, "STEPS", {"first": bad, "second": fine})
+    monkeypatch.setattr(bootstrap, "ensure", lambda checkout, extras: "python")
+    assert check.main("/", []) == 1
+    assert "1 of 2 steps ok" in capsys.readouterr().out
+    assert check.main("/", ["second"]) == 0
+
+
+def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(children, "GRACE_S", 0.1)
+    deaf = f"trap '' INT; sleep 60 & echo $! > {tmp_path}/pid; wait"
+    with pytest.raises(subprocess.TimeoutExpired):
+        children.run(["sh", "-c", deaf], str(tmp_path), timeout_s=0.3)
+    grandchild = int((tmp_path / "pid").read_text())
+    deadline = time.monotonic() + 5
+    while psutil.pid_exists(grandchild) and psutil.Process(grandchild).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, "the grandchild lives"
