@@ -31,16 +31,23 @@ class Unreachable(RunwardError):
 class Refused(RunwardError):
     """The supervisor understood a command and said no.
 
-    `code` is one of the codes of `messages.Refusal`; `param` names the field that is to blame, if one is.
+    `code` is one of the codes of `messages.Refusal`; `param` names the field that is to blame, if one is; `status`
+    is the run's, where that is the reason.
     """
 
     def __init__(
-        self, code: str, message: str, param: str | None = None, retry_after_s: float | None = None
+        self,
+        code: str,
+        message: str,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+        status: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.param = param
         self.retry_after_s = retry_after_s
+        self.status = status
 
 
 class StateFolderTaken(RunwardError):
@@ -57,3 +64,11 @@ class ContainmentMissing(RunwardError):
 
 class JournalFull(RunwardError):
     """The journal's disk has no room. All since the last commit is undone; it may be tried again."""
+
+
+class PortTaken(RunwardError):
+    """The address can't be listened on."""
+
+
+class StartTimedOut(RunwardError):
+    """A process of ours did not come up, or fell over again and again."""

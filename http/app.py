@@ -1,0 +1,153 @@
+"""The facade process: HTTP on one side, the supervisor's mailbox and journal on the other.
+
+It holds nothing that can't be lost. If it dies, root starts another on the same listening socket and clients
+come again; if root dies, it ends.
+"""
+
+import asyncio
+import resource
+import signal
+import socket
+import time
+from pathlib import Path
+
+from ..actors import birth, wire
+from ..actors.errors import BadMessage, RunwardError, StateFolderUnusable
+from ..actors.journal.reader import Reader
+from ..actors.mailbox import KeyPair, Post
+from ..actors.messages import Ping, Pong, Ready, ShutDown
+from ..actors.roles import FacadeStart
+from .auth import Keys, OneTimeToken, Sessions
+from .context import Facade
+from .feeds import Feeds
+from .link import Link, new_id
+from .serving import Serving
+
+PING_TIMEOUT_S = 1.0
+CHECK_JOURNAL_S = 0.1
+SPARE_DESCRIPTORS = 64  # beside one for each connection
+
+
+def main(start: FacadeStart) -> None:
+    """Be a facade until root says `ShutDown`, dies, or SIGTERM comes. Called in a fresh process."""
+    birth.begin_role(f"facade {start.index}", (start.listen_fd, start.control_fd))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for root, which then tells us
+    _allow_descriptors(start.settings.http.max_connections + SPARE_DESCRIPTORS)
+    asyncio.run(serve(start))
+
+
+async def serve(start: FacadeStart) -> None:
+    """The same, in this process and loop."""
+    control = Control(start.control_fd)
+    post = Post(start.settings.events.max_message_bytes)
+    keys = KeyPair(start.keys.public, start.keys.secret)
+    link = Link(post, start.paths, keys, start.server_key)
+    try:
+        life = asyncio.ensure_future(_live(start, control, link))
+        end = asyncio.ensure_future(control.ended.wait())
+        await asyncio.wait((life, end), return_when=asyncio.FIRST_COMPLETED)
+        end.cancel()
+        if not control.ended.is_set():
+            life.result()  # it only returns by raising
+        life.cancel()
+        await asyncio.wait((life,))
+    finally:
+        link.close()
+        post.close()
+        control.close()
+
+
+async def _live(start: FacadeStart, control: "Control", link: Link) -> None:
+    journal = await _journal(Path(start.state_dir))
+    listener = socket.socket(fileno=start.listen_fd)
+    facade = _facade(start, link, journal, listener.getsockname()[1])
+    link.listen(facade.feeds.hear, facade.feeds.flush)
+    checking = asyncio.ensure_future(facade.feeds.keep_checking())
+    serving = Serving(facade, listener)
+    try:
+        await serving.start()
+        await _supervisor_answers(link)
+        control.say_ready()
+        await checking
+    finally:
+        checking.cancel()
+        await serving.stop()
+        journal.close()
+
+
+def _facade(start: FacadeStart, link: Link, journal: Reader, port: int) -> Facade:
+    settings = start.settings
+    keys = Keys(start.api_keys)
+    return Facade(
+        settings=settings,
+        link=link,
+        feeds=Feeds(link, journal, settings.events.tail_bytes, time.monotonic),
+        journal=journal,
+        keys=keys,
+        sessions=Sessions(start.cookie_secret, settings.auth.session_s, keys, time.time),
+        token=OneTimeToken(start.link_token_hash),
+        cookie=f"runward_{port}",  # cookies don't know ports, and there may be two servers on this machine
+        now=time.time,
+        clock=time.monotonic,
+    )
+
+
+async def _journal(folder: Path) -> Reader:
+    """The journal, as soon as the supervisor has made it; at once if there is one from an earlier start."""
+    while True:
+        try:
+            return Reader(folder)
+        except StateFolderUnusable:
+            await asyncio.sleep(CHECK_JOURNAL_S)
+
+
+async def _supervisor_answers(link: Link) -> None:
+    while True:
+        try:
+            await link.ask(Ping(new_id()), Pong, PING_TIMEOUT_S)
+            return
+        except RunwardError:
+            await asyncio.sleep(CHECK_JOURNAL_S)
+
+
+class Control:
+    """The line to root. `ended` is set when this facade is to go."""
+
+    def __init__(self, control_fd: int) -> None:
+        self.ended = asyncio.Event()
+        self._socket = socket.socket(fileno=control_fd)
+        self._socket.setblocking(False)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(control_fd, self._hear)
+        self._loop.add_signal_handler(signal.SIGTERM, self.ended.set)
+
+    def say_ready(self) -> None:
+        """Tell root that we serve."""
+        try:
+            self._socket.send(wire.encode(Ready()))
+        except OSError:
+            self.ended.set()  # nobody is there
+
+    def close(self) -> None:
+        """Hang up."""
+        self._loop.remove_reader(self._socket.fileno())
+        self._loop.remove_signal_handler(signal.SIGTERM)
+        self._socket.close()
+
+    def _hear(self) -> None:
+        try:
+            body = self._socket.recv(4096)
+            if body and not isinstance(wire.to_role.decode(body), ShutDown):
+                return
+        except (BlockingIOError, InterruptedError, BadMessage):
+            return
+        except OSError:
+            pass
+        self.ended.set()
+
+
+def _allow_descriptors(wanted: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

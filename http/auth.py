@@ -1,0 +1,127 @@
+"""Who asks, and what he may do. Keys are known as hashes only; nothing here logs or echoes one.
+
+Two ways to be somebody: `Authorization: Bearer KEY`, or the signed cookie that `POST /v1/session` gives a
+browser. The cookie holds name, role and expiry, signed with the server's secret; nothing is kept here, so
+every facade knows it, and it ends with its expiry, with the secret, or when its key is taken out of the
+configuration.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from ..actors.roles import ApiKey
+
+READ, RUN, OPERATE = "read", "run", "operate"
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Somebody with a role. `ambient`: his browser proves it by itself, whichever page asks."""
+
+    name: str
+    role: str
+    ambient: bool = False
+
+    @property
+    def may_act(self) -> bool:
+        """Whether he may start and stop runs at all."""
+        return self.role in (RUN, OPERATE)
+
+    @property
+    def only_owner(self) -> str | None:
+        """The owner whose runs alone he sees; None if he sees all."""
+        return self.name if self.role == RUN else None
+
+    def sees(self, owner: str) -> bool:
+        """Whether a run of this owner exists for him."""
+        return self.only_owner in (None, owner)
+
+
+# In brackets, which no configured key's name may have.
+ANYONE = Who("(anyone)", OPERATE, ambient=True)
+LINK = Who("(link)", OPERATE)
+
+
+class Keys:
+    """The configured keys, by hash."""
+
+    def __init__(self, keys: Iterable[ApiKey]) -> None:
+        self._keys = tuple(keys)
+
+    def owner_of(self, secret: str) -> Who | None:
+        """Whose key this is. Takes as long for a wrong one as for a right one."""
+        given = digest(secret)
+        found = None
+        for key in self._keys:
+            if hmac.compare_digest(key.hash.encode(), given):
+                found = Who(key.name, key.role)
+        return found
+
+    def has(self, who: Who) -> bool:
+        """Whether somebody of this name and role is still configured."""
+        return any((key.name, key.role) == (who.name, who.role) for key in self._keys)
+
+
+class OneTimeToken:
+    """The token of the link that `serve` prints: good once in each facade, which remembers its use."""
+
+    def __init__(self, token_hash: str) -> None:
+        self._hash = token_hash.encode()
+
+    def redeem(self, token: str) -> Who | None:
+        """Who the token makes the caller; None if it is wrong or used."""
+        if not self._hash or not hmac.compare_digest(self._hash, digest(token)):
+            return None
+        self._hash = b""
+        return LINK
+
+
+class _Claims(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
+    name: str
+    role: str
+    expires_at: float
+
+
+class Sessions:
+    """Makes and reads session cookies: `BASE64(claims).BASE64(HMAC-SHA256)`."""
+
+    def __init__(self, secret: bytes, session_s: float, keys: Keys, now: Callable[[], float]) -> None:
+        self._secret = secret
+        self._session_s = session_s
+        self._keys = keys
+        self._now = now
+        self._decoder = msgspec.json.Decoder(_Claims)
+
+    def issue(self, who: Who) -> tuple[str, float]:
+        """A cookie's value for `who`, and when it expires (Unix seconds)."""
+        claims = _Claims(who.name, who.role, self._now() + self._session_s)
+        payload = base64.urlsafe_b64encode(msgspec.json.encode(claims))
+        return f"{payload.decode()}.{self._signature(payload)}", claims.expires_at
+
+    def holder_of(self, cookie: str) -> Who | None:
+        """Who holds this cookie; None if it is not ours, over, or its key is no longer configured."""
+        payload, _, signature = cookie.partition(".")
+        if not hmac.compare_digest(self._signature(_bytes(payload)).encode(), _bytes(signature)):
+            return None
+        claims = self._decoder.decode(base64.urlsafe_b64decode(payload))
+        who = Who(claims.name, claims.role, ambient=True)
+        known = who.name == LINK.name or self._keys.has(who)
+        return who if known and claims.expires_at > self._now() else None
+
+    def _signature(self, payload: bytes) -> str:
+        mac = hmac.digest(self._secret, b"runward session\0" + payload, "sha256")
+        return base64.urlsafe_b64encode(mac).decode().rstrip("=")
+
+
+def digest(secret: str) -> bytes:
+    """A key's hash as the configuration writes it. Any text has one."""
+    return b"sha256:" + hashlib.sha256(_bytes(secret)).hexdigest().encode()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")  # aiohttp decodes headers that way

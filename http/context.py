@@ -1,0 +1,61 @@
+"""What a handler is given: the request, who made it, and this facade's few possessions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from aiohttp import web
+
+from ..actors.journal.reader import Reader
+from ..actors.records import RunRecord
+from ..config.settings import Settings
+from .auth import Keys, OneTimeToken, Sessions, Who
+from .errors import Problem
+from .feeds import Feeds
+from .link import Link
+
+
+@dataclass(frozen=True, slots=True)
+class Facade:
+    """One facade process. `now`: Unix seconds; `clock`: monotonic; `cookie`: its session cookie's name."""
+
+    settings: Settings
+    link: Link
+    feeds: Feeds
+    journal: Reader
+    keys: Keys
+    sessions: Sessions
+    token: OneTimeToken
+    cookie: str
+    now: Callable[[], float]
+    clock: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of somebody known."""
+
+    request: web.Request
+    who: Who
+    facade: Facade
+
+    def run(self) -> tuple[int, RunRecord]:
+        """Key and record of the run in the path; `Problem` if it is unknown, or not this caller's to see."""
+        return find_run(self.facade.journal, self.who, self.request.match_info["run_id"])
+
+
+def find_run(journal: Reader, who: Who, run_id: str) -> tuple[int, RunRecord]:
+    """Key and record of a run that `who` may see; else `Problem`, the same as for one that never was."""
+    found = journal.run(run_id) if run_id.isascii() else None
+    if found is None or not who.sees(found[1].owner):
+        raise Problem(
+            "run_not_found", f"Run not found: {run_id[:64]!r}. GET /v1/runs lists the runs that you may see."
+        )
+    return found
+
+
+def answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """`body` as a JSON response."""
+    return web.Response(
+        body=msgspec.json.encode(body), status=status, headers=headers, content_type="application/json"
+    )

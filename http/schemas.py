@@ -1,0 +1,129 @@
+"""The JSON bodies of the HTTP surface, in and out. The OpenAPI document is made from these.
+
+In bodies that come in, null is the same as absent; what is not named here is ignored, and said to be.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from ..actors.messages import AgentInfo, StopMode
+from ..actors.records import Containment, Exit, Reason, Status, Usage
+
+
+class StartBody(msgspec.Struct):
+    """`POST /v1/runs`. `input`: the message, or a list of messages whose last is the message."""
+
+    input: str | list[dict[str, Any]] | None = None
+    agent: str | None = None
+    instructions: str | None = None
+    conversation_history: list[dict[str, Any]] | None = None
+    session_id: str | None = None
+    model: str | None = None
+    metadata: dict[str, str] | None = None
+    limits: dict[str, float] | None = None
+    parent_run_id: str | None = None
+
+
+class StopBody(msgspec.Struct):
+    """`POST /v1/runs/{id}/stop`. `wait`: answer when it is over, with the run object."""
+
+    mode: StopMode | None = None
+    grace_s: float | None = None
+    reason: str | None = None
+    wait: bool | None = None
+
+
+class KillBody(msgspec.Struct):
+    """`POST /v1/runs/{id}/kill`."""
+
+    reason: str | None = None
+    wait: bool | None = None
+
+
+class SessionBody(msgspec.Struct):
+    """`POST /v1/session`: a key, or the one-time token of the link."""
+
+    key: str | None = None
+    token: str | None = None
+
+
+class Started(msgspec.Struct):
+    """The run is journalled and will reach exactly one end."""
+
+    run_id: str
+    status: Literal["started"] = "started"
+
+
+class Stopping(msgspec.Struct):
+    """The stop is journalled and the run will end."""
+
+    run_id: str
+    status: Literal["stopping"] = "stopping"
+
+
+class ProcessView(msgspec.Struct):
+    """What a live run uses now. `pid`: the agent's, on the host; the rest counts its warden too."""
+
+    pid: int | None
+    processes: int
+    rss_bytes: int
+    cpu_s: float
+
+
+class RunView(msgspec.Struct, kw_only=True):
+    """The run object. `exit` and `containment` are null until known, `process` once the run is over."""
+
+    object: Literal["run"] = "run"
+    run_id: str
+    agent: str
+    status: Status
+    reason: Reason | None
+    created_at: float
+    started_at: float | None
+    updated_at: float
+    ended_at: float | None
+    attempt: int
+    session_id: str | None
+    parent_run_id: str | None
+    metadata: dict[str, str]
+    model: str | None
+    output: msgspec.Raw | None
+    error: str | None
+    usage: Usage
+    last_event: str | None
+    last_seq: int
+    exit: Exit | None
+    containment: Containment | None
+    process: ProcessView | None
+
+
+class RunList(msgspec.Struct, kw_only=True):
+    """Runs, newest first. `next`: the `before` of the next page."""
+
+    object: Literal["list"] = "list"
+    data: list[RunView]
+    has_more: bool
+    next: str | None
+
+
+class AgentList(msgspec.Struct, kw_only=True):
+    """Every registered agent."""
+
+    object: Literal["list"] = "list"
+    data: list[AgentInfo]
+
+
+class Health(msgspec.Struct):
+    """Whether the supervisor answers."""
+
+    status: Literal["ok", "down"]
+
+
+class SessionView(msgspec.Struct, kw_only=True):
+    """The session that the cookie beside this holds."""
+
+    object: Literal["session"] = "session"
+    name: str
+    role: str
+    expires_at: float

@@ -1,0 +1,65 @@
+"""`/v1/session`: a browser, which can't send a key with `EventSource`, trades it for a cookie."""
+
+from aiohttp import web
+
+from . import bodies, guard
+from .auth import Who
+from .context import Facade, answer
+from .errors import Problem
+from .schemas import SessionBody, SessionView
+
+
+async def begin(request: web.Request, facade: Facade) -> web.Response:
+    """`POST /v1/session`: with the key as bearer or in the body, or with the one-time token of the link."""
+    raw = await bodies.read(request, facade.settings.http.body_timeout_s)
+    body, ignored = bodies.decode_optional(raw, SessionBody)
+    who = _proven(request, facade, body)
+    value, expires_at = facade.sessions.issue(who)
+    response = answer(
+        SessionView(name=who.name, role=who.role, expires_at=expires_at),
+        headers=bodies.ignored_header(ignored),
+    )
+    response.set_cookie(
+        facade.cookie,
+        value,
+        max_age=facade.settings.auth.session_s,
+        path="/",
+        secure=facade.settings.http.behind_tls_proxy,
+        httponly=True,
+        samesite="Strict",
+    )
+    return response
+
+
+async def end(request: web.Request, facade: Facade) -> web.Response:
+    """`DELETE /v1/session`: 204, and the browser forgets the cookie. Nobody needs to be known for that."""
+    if facade.cookie in request.cookies:
+        guard.check_same_origin(request)
+    response = web.Response(status=204)
+    response.del_cookie(
+        facade.cookie,
+        path="/",
+        secure=facade.settings.http.behind_tls_proxy,
+        httponly=True,
+        samesite="Strict",
+    )
+    return response
+
+
+def _proven(request: web.Request, facade: Facade, body: SessionBody) -> Who:
+    secret = guard.bearer(request) or body.key
+    if secret:
+        who = facade.keys.owner_of(secret)
+    elif body.token:
+        who = facade.token.redeem(body.token)
+        if who is None:
+            raise Problem(
+                "invalid_api_key",
+                "This link was used, or is of an earlier start of the server. Use the key instead.",
+                param="token",
+            )
+    else:
+        who = None
+    if who is None:
+        raise guard.wrong_key()
+    return who
