@@ -1,17 +1,23 @@
 """What a process does first, whatever its role: forget its parent, say what it is, keep only its own descriptors."""
 
 import atexit
+import contextlib
 import os
 import resource
 import signal
+import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO
 
 import setproctitle
 
 from .containment import linux
+from .records import ProcessIdentity
 
-_KEPT_VARIABLES = frozenset({"PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR"})
+_KEPT_VARIABLES = frozenset(
+    {"PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+)
 _NOT_RESETTABLE = frozenset({signal.SIGKILL, signal.SIGSTOP})
 
 
@@ -60,6 +66,17 @@ def read_nothing() -> None:
         os.close(null)
 
 
+def write_to(out_fd: int, err_fd: int) -> None:
+    """Make these stdout and stderr, with new text layers: the inherited ones remember another file's position."""
+    os.dup2(out_fd, 1)
+    os.dup2(err_fd, 2)
+    sys.stdout, sys.stderr = _text(1), _text(2)
+
+
+def _text(fd: int) -> TextIO:
+    return open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+
+
 def guard_secrets() -> None:
     """Not dumpable, no core file: another process of this uid can't read our memory, environment, descriptors."""
     linux.set_dumpable(False)
@@ -87,6 +104,21 @@ def start_ticks(pid: int) -> int:
     except FileNotFoundError as error:
         raise ProcessLookupError(pid) from error
     return int(stat.rpartition(b")")[2].split()[19])
+
+
+def pidfd_of(identity: ProcessIdentity, boot_id: str) -> int | None:
+    """A pidfd of exactly this process, or None if it is gone. The caller closes it."""
+    if identity.boot_id != boot_id:
+        return None
+    try:
+        pidfd = os.pidfd_open(identity.pid)
+    except OSError:
+        return None
+    with contextlib.suppress(ProcessLookupError):
+        if start_ticks(identity.pid) == identity.start_ticks:
+            return pidfd
+    os.close(pidfd)
+    return None
 
 
 def _highest_descriptor() -> int:

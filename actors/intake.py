@@ -142,9 +142,7 @@ class Intake:
             )
             taken.kind = said.kind
 
-    def _take_event(
-        self, said: dict[str, Any], timestamp: float, taken: Taken, parts: list[bytes]
-    ) -> None:
+    def _take_event(self, said: dict[str, Any], timestamp: float, taken: Taken, parts: list[bytes]) -> None:
         name = said.pop("event", None)
         why = why_not(name)
         if why is None:
@@ -152,7 +150,9 @@ class Intake:
                 said.pop(key, None)
             encoded = _encode({"event": name, "timestamp": timestamp, **said})
             if encoded is None or len(encoded) > self._max_event_bytes:
-                why = f"longer than {self._max_event_bytes} bytes" if encoded else "holds what can't be encoded"
+                why = (
+                    f"longer than {self._max_event_bytes} bytes" if encoded else "holds what can't be encoded"
+                )
             else:
                 parts.append(encoded + b"\n")
         if why is not None:

@@ -5,7 +5,8 @@ that key, as the ZAP handler returned it (RFC 27), never by routing id. All call
 thread that made the `Post`. A context does not survive fork: a process makes its own after it was forked.
 
 A ZeroMQ descriptor only says "look again" (it is edge-triggered, and sending can eat the edge), so owners call
-`drain` on every turn of their loop until it gives nothing, and use `fd` for nothing but waking up.
+`drain` on every turn of their loop until it gives nothing, and use `fd` for nothing but waking up. Who binds also
+drains the guard, or nobody new gets in.
 """
 
 import os
@@ -21,7 +22,6 @@ RECONNECT_MS = 10  # a re-bound supervisor is found again in this time (measured
 HANDSHAKE_MS = 5_000
 QUEUED_MESSAGES = 4_096  # per peer and direction
 DRAIN_AT_ONCE = 256
-_AGAIN = (zmq.Again,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +52,18 @@ class Post:
         self._context = zmq.Context(io_threads=1)
         self._max_message_bytes = max_message_bytes
         self._pid = os.getpid()
-        self._guard: _Guard | None = None
+        self._guard: Guard | None = None
 
     @property
-    def guard(self) -> "_Guard":
+    def guard(self) -> "Guard":
         """The allow-list; only a process that binds mailboxes has one."""
         if self._guard is None:
-            self._guard = _Guard(self._context)
+            self._guard = Guard(self._context)
         return self._guard
 
     def inbox(self, path: str, keys: KeyPair) -> "Inbox":
         """Bind a ROUTER at `path`. Raises `Unreachable` if it can't be bound."""
-        return Inbox(self._bound(zmq.ROUTER, path, keys), self.guard)
+        return Inbox(self._bound(zmq.ROUTER, path, keys))
 
     def feed(self, path: str, keys: KeyPair) -> "Feed":
         """Bind an XPUB at `path`. Raises `Unreachable` if it can't be bound."""
@@ -119,7 +119,7 @@ class Post:
         return socket
 
 
-class _Guard:
+class Guard:
     """The ZAP handler (RFC 27) of a process: lets in the keys on the list, by the name that they stand under.
 
     It answers when its owner's loop drains it, so it needs neither a thread nor a lock.
@@ -140,14 +140,16 @@ class _Guard:
         """Take the key off the list; connections that stand are not cut."""
         self._names.pop(z85.decode(public_key), None)
 
-    def drain(self) -> None:
-        """Answer every waiting handshake."""
+    def drain(self) -> bool:
+        """Answer every waiting handshake; whether there was one."""
+        worked = False
         while True:
             try:
                 request = self._socket.recv_multipart(zmq.NOBLOCK)
-            except _AGAIN:
-                return
+            except zmq.Again:
+                return worked
             self._socket.send_multipart(self._verdict(request))
+            worked = True
 
     def _verdict(self, request: list[bytes]) -> list[bytes]:
         version, request_id, *_, mechanism = request[:6] if len(request) > 6 else [*request, b"", b""][:6]
@@ -164,18 +166,16 @@ class _Guard:
 class Inbox:
     """A ROUTER with the names of its senders. `fd` wakes its owner."""
 
-    def __init__(self, socket: "zmq.Socket[bytes]", guard: _Guard) -> None:
+    def __init__(self, socket: "zmq.Socket[bytes]") -> None:
         self._socket = socket
-        self._guard = guard
         self.fd: int = int(socket.getsockopt(zmq.FD))
 
     def drain(self, limit: int = DRAIN_AT_ONCE) -> Iterator[tuple[Sender, bytes]]:
         """What has arrived, at most `limit` messages; a message of a wrong shape is dropped."""
-        self._guard.drain()
         for _ in range(limit):
             try:
                 frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
-            except _AGAIN:
+            except zmq.Again:
                 return
             if len(frames) == 2:
                 route, body = frames
@@ -210,7 +210,7 @@ class Feed:
         while True:
             try:
                 note = self._socket.recv(zmq.NOBLOCK)
-            except _AGAIN:
+            except zmq.Again:
                 return
             if note[:1] == b"\x01":
                 yield note[1:]
@@ -239,7 +239,7 @@ class Outbox:
         for _ in range(limit):
             try:
                 yield self._socket.recv(zmq.NOBLOCK)
-            except _AGAIN:
+            except zmq.Again:
                 return
 
     def close(self) -> None:
@@ -267,7 +267,7 @@ class Subscription:
         for _ in range(limit):
             try:
                 yield self._socket.recv_multipart(zmq.NOBLOCK)
-            except _AGAIN:
+            except zmq.Again:
                 return
 
     def close(self) -> None:

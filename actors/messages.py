@@ -86,7 +86,9 @@ class Refusal(Message, frozen=True, tag="refused"):
     """No, and why, for a person to read. `status`: of the run, where that is the reason."""
 
     id: str
-    code: Literal["run_not_found", "run_ended", "agent_not_found", "queue_full", "shutting_down", "run_exists"]
+    code: Literal[
+        "run_not_found", "run_ended", "agent_not_found", "queue_full", "shutting_down", "run_exists"
+    ]
     message: str
     param: str | None = None
     status: str | None = None
@@ -108,7 +110,9 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     description: str = ""
-    kind: str | None = None  # function, generator, …: known after the first run, since only walls import an agent
+    kind: str | None = (
+        None  # function, generator, …: known after the first run, since only walls import an agent
+    )
     entrypoint: str = ""
     network: str = "none"
     restart: str = "temporary"
@@ -200,6 +204,7 @@ class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):
     code: int | None
     signal: int | None
     rung: StopMode | None  # the rung that was in force when the agent ended
+    stopped: bool  # a stop was in force before the agent claimed its end: the end is a cancelling
     limit: str | None  # the limit that ended it, by its `Reason`
     claim: Claim | None
     took_ms: float | None

@@ -26,7 +26,7 @@ class Rung(IntEnum):
 
 
 class Step(StrEnum):
-    """What the warden does next."""
+    """What the warden does next. A rung is reported before it is taken: a kill may take a while, silence is alarming."""
 
     INTERRUPT = "deliver the interrupt message"
     TERMINATE = "send SIGTERM and SIGCONT"
@@ -129,7 +129,7 @@ def _asked(ladder: Ladder, asked: StopAsked) -> Decision:
 
 def _stand(ladder: Ladder, rung: Rung, asked: StopAsked) -> Decision:
     wait_s = {Rung.INTERRUPT: asked.interrupt_grace_s, Rung.TERMINATE: asked.terminate_grace_s}.get(rung)
-    return replace(ladder, rung=rung, wait_s=wait_s), (*_STEPS[rung], Step.REPORT)
+    return replace(ladder, rung=rung, wait_s=wait_s), (Step.REPORT, *_STEPS[rung])
 
 
 def _claimed(ladder: Ladder, claimed: Claimed) -> Decision:
@@ -145,13 +145,13 @@ def _nothing(ladder: Ladder) -> Decision:
 
 def _to_terminate(ladder: Ladder) -> Decision:
     higher = replace(ladder, rung=Rung.TERMINATE, wait_s=ladder.terminate_grace_s)
-    return higher, (Step.TERMINATE, Step.REPORT)
+    return higher, (Step.REPORT, Step.TERMINATE)
 
 
 def _at_least_kill(ladder: Ladder) -> Decision:
     if ladder.rung >= Rung.KILL:
         return ladder, ()
-    return replace(ladder, rung=Rung.KILL, wait_s=None), (Step.KILL, Step.REPORT)
+    return replace(ladder, rung=Rung.KILL, wait_s=None), (Step.REPORT, Step.KILL)
 
 
 def _gone(ladder: Ladder) -> Decision:

@@ -32,7 +32,9 @@ class Direction(Generic[T]):
             raise BadMessage(self.name, bytes(body[:80])) from error
 
 
-to_supervisor: Direction[messages.ToSupervisor] = Direction("from facade to supervisor", messages.ToSupervisor)
+to_supervisor: Direction[messages.ToSupervisor] = Direction(
+    "from facade to supervisor", messages.ToSupervisor
+)
 from_supervisor: Direction[messages.FromSupervisor] = Direction(
     "from supervisor to facade", messages.FromSupervisor
 )

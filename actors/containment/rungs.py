@@ -1,0 +1,79 @@
+"""The kill rungs that this build can climb: how a warden is forked, how it kills, and what its end proves.
+
+K3 is a pid namespace: the warden is its init, so the kernel ends the whole run with it. K1- is a subreaper warden:
+certain against crashes, not against malice. Later rungs (cgroup, own uid, landlock scope) join this table.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from . import linux, reaping
+
+
+@dataclass(frozen=True, slots=True)
+class KillRung:
+    """One way to hold a run. `gone_with_warden`: the kernel ends the rest when the warden ends, however it ends."""
+
+    name: str  # in settings and ZygoteStart
+    level: str  # as the ladder of containment calls it
+    proof: str
+    gone_with_warden: bool
+
+
+PIDNS = KillRung("pidns", "K3", "pidns", gone_with_warden=True)
+SUBREAPER = KillRung("subreaper", "K1-", "echild", gone_with_warden=False)
+RUNGS = {rung.name: rung for rung in (PIDNS, SUBREAPER)}
+LEVELS = ("K0", "K1-", "K1", "K2", "K3", "K4")  # weakest first
+
+
+def fork_warden(rung: KillRung, user_namespace: bool) -> linux.Child | None:
+    """Fork from a zygote; None in the child, which then calls `settle` before anything else. Raises OSError."""
+    if rung is not PIDNS:
+        return linux.clone_process()
+    return linux.clone_process(linux.CLONE_NEWPID | (linux.CLONE_NEWUSER if user_namespace else 0))
+
+
+def settle(rung: KillRung, user_namespace: bool, uid: int, gid: int) -> Callable[[], None]:
+    """In the warden: take the place that the rung gives it; returns the round of killing that `end_all` needs."""
+    if rung is PIDNS:
+        if user_namespace:
+            linux.set_dumpable(True)  # else the maps are root's
+            linux.map_own_ids(uid, gid)
+            linux.set_dumpable(False)
+        return reaping.kill_namespace
+    linux.become_subreaper()
+    return reaping.SubreaperRounds()
+
+
+def try_rung(rung: KillRung, user_namespace: bool) -> OSError | None:
+    """Do it in a throw-away child: None if it works, else the kernel's answer. Single-threaded callers only."""
+    uid, gid = os.geteuid(), os.getegid()
+    try:
+        child = fork_warden(rung, user_namespace)
+    except OSError as error:
+        return error
+    if child is None:
+        _prove(rung, user_namespace, uid, gid)
+    os.close(child.pidfd)
+    _, status = os.waitpid(child.pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return None if code == 0 else OSError(max(code, 0), os.strerror(max(code, 0)))
+
+
+def _prove(rung: KillRung, user_namespace: bool, uid: int, gid: int) -> NoReturn:
+    """Settle, fork one grandchild, end it. Never returns: exits with 0, or with the errno."""
+    code = 1
+    try:
+        kill_round = settle(rung, user_namespace, uid, gid)
+        if os.fork() == 0:
+            signal.alarm(5)  # should the killing not work, this ends it
+            while True:
+                signal.pause()
+        code = 0 if not reaping.end_all(kill_round) else 1
+    except OSError as error:
+        code = error.errno or 1
+    finally:
+        os._exit(code)

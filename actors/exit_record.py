@@ -1,0 +1,76 @@
+"""The end of one attempt as its warden sees it: who died of what, who was left, and the record that says so."""
+
+import os
+import resource
+from collections.abc import Callable
+
+from .containment.reaping import end_all, reap_dead
+from .messages import Claim, ExitRecord, StopMode
+
+
+class Ending:
+    """Gathers the facts of the end. Only what the kernel said goes in, and the agent's claim as a claim."""
+
+    def __init__(self, proof: str, kill_round: Callable[[], None], agent_pid: int) -> None:
+        self._proof = proof
+        self._kill_round = kill_round
+        self._agent_pid = agent_pid
+        self._began_at: float | None = None
+        self._status: int | None = None
+        self._survivors: list[int] = []
+        self.rung: StopMode | None = None
+        self.claim: Claim | None = None
+        self.kind: str | None = None
+        self.limit: str | None = None
+        self.over = False  # the agent process is gone and what it left was killed
+        self.told = False  # the record was sent
+        self.orphaned = False
+        self.link_closed = False
+
+    def began(self, now: float) -> None:
+        """The first rung of a stop, or the kill of what is left: from here `took_ms` counts. Monotonic seconds."""
+        if self._began_at is None:
+            self._began_at = now
+
+    def reap_agent(self, rung: StopMode | None) -> None:
+        """The agent's pidfd says that it ended, at this rung: fetch how."""
+        self.rung = self.rung or rung
+        self.reap_dead()
+
+    def reap_dead(self) -> None:
+        """Children died: the agent, or orphans of the run that came to us."""
+        reap_dead(self._reaped)
+
+    def kill_all(self, rung: StopMode | None) -> None:
+        """Kill everything of the run and reap it. Blocks until nothing is left, at most some seconds."""
+        self.rung = self.rung or rung
+        self._survivors = end_all(self._kill_round, self._reaped)
+        self.over = True
+
+    def _reaped(self, pid: int, status: int) -> None:
+        if pid == self._agent_pid:
+            self._status = status
+
+    def record(
+        self, last_n: int, stopped: bool, stderr_tail: str, now: float, wall_clock: float
+    ) -> ExitRecord:
+        """The last word. `now` is monotonic, `wall_clock` Unix seconds."""
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        code = None if self._status is None else os.waitstatus_to_exitcode(self._status)
+        return ExitRecord(
+            last_n=last_n,
+            code=code if code is not None and code >= 0 else None,
+            signal=-code if code is not None and code < 0 else None,
+            rung=self.rung,
+            stopped=stopped,
+            limit=self.limit,
+            claim=self.claim,
+            took_ms=None if self._began_at is None or self.rung is None else (now - self._began_at) * 1000,
+            proof=self._proof,
+            survivors=self._survivors,
+            max_rss_bytes=used.ru_maxrss * 1024,
+            cpu_s=used.ru_utime + used.ru_stime,
+            stderr_tail=stderr_tail,
+            ended_at=wall_clock,
+            kind=self.kind,
+        )

@@ -1,0 +1,60 @@
+"""The agent process as its warden makes and holds it."""
+
+import os
+import socket
+import traceback
+from typing import NoReturn
+
+from . import agent, birth
+from .containment import linux
+from .roles import ZygoteStart
+
+
+class Family:
+    """The agent as its warden holds it: pid (in the warden's namespace), socket and the read ends of its stdio."""
+
+    def __init__(self, pid: int, link: socket.socket, out_fd: int, err_fd: int) -> None:
+        self.pid = pid
+        self.pidfd = os.pidfd_open(pid)
+        self.link = link
+        self.out_fd = out_fd
+        self.err_fd = err_fd
+
+
+def fork_agent(start: ZygoteStart, run_id: str) -> Family:
+    """Fork the agent, blocked on its socket.
+
+    Called by a warden while there is nothing to inherit: its keys are unread, and no ZeroMQ exists.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    warden_pid = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _be_agent(start, run_id, theirs.detach(), out_write, err_write, warden_pid)
+    theirs.close()
+    os.close(out_write)
+    os.close(err_write)
+    ours.setblocking(False)
+    os.set_blocking(out_read, False)
+    os.set_blocking(err_read, False)
+    return Family(pid, ours, out_read, err_read)
+
+
+def _be_agent(
+    start: ZygoteStart, run_id: str, link_fd: int, out_fd: int, err_fd: int, warden_pid: int
+) -> NoReturn:
+    """Become the agent process: own stdio, own title, one socket, no privilege to gain, dies with its warden."""
+    try:
+        linux.die_with_parent(warden_pid)
+        birth.entitle(f"agent {run_id}")
+        birth.read_nothing()
+        birth.write_to(out_fd, err_fd)
+        birth.keep_only((link_fd,))
+        linux.set_no_new_privileges()
+        agent.main(link_fd, start.spec, run_id)
+    except BaseException:  # whatever it is, it must not become a second warden
+        traceback.print_exc()
+    finally:
+        os._exit(1)

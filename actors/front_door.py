@@ -1,0 +1,104 @@
+"""What root prepares before any process starts: the listening socket, the folders, the API keys, the note for clients."""
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+
+from ..config.sections import AuthSettings, HttpSettings
+from .errors import PortTaken
+from .roles import ApiKey, Paths
+
+LONGEST_RUNTIME_PATH = 90  # an ipc path ends at 107 bytes
+BACKLOG = 1024
+LOCAL_KEY = "local"
+ENVIRONMENT_KEY = "environment"
+
+
+def listen(http: HttpSettings) -> socket.socket:
+    """Bind the port, once and for all facades. Raises `PortTaken` when the kernel says no."""
+    family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((http.host, http.port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        why = f"cannot listen on {http.host}:{http.port}: {error.strerror}"
+        raise PortTaken(f"{why}; choose another with --port (0 takes a free one)") from error
+    return listening
+
+
+def url(listening: socket.socket) -> str:
+    """Where it listens, as a client on this machine would write it."""
+    host, port = listening.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # read, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def runtime_folder() -> Paths:
+    """A new 0700 folder for the sockets, in the user's runtime folder if that is there and short enough."""
+    parent = os.environ.get("XDG_RUNTIME_DIR", "")
+    if not (parent and len(parent) < LONGEST_RUNTIME_PATH - 20 and os.access(parent, os.W_OK)):
+        parent = tempfile.gettempdir()
+    if len(parent) > LONGEST_RUNTIME_PATH - 20:
+        parent = "/tmp"  # noqa: S108  # mkdtemp makes the name unguessable and the folder 0700
+    return Paths(tempfile.mkdtemp(prefix="runward-", dir=parent))
+
+
+def remove_runtime_folder(paths: Paths) -> None:
+    """Take the sockets away."""
+    shutil.rmtree(paths.runtime, ignore_errors=True)
+
+
+def hashed(key: str) -> str:
+    """A key as configuration keeps it. Keys are long and random, so one round is enough (CONTRACT 1)."""
+    return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+
+
+def api_keys(auth: AuthSettings, given: str | None, state_dir: Path) -> list[ApiKey]:
+    """Every key that may ask, as hashes. With none configured or given, the state folder's own, made if absent."""
+    if auth.mode == "none":
+        return []
+    keys = [ApiKey(key.name, key.role, key.hash) for key in auth.keys]
+    if given is not None:
+        keys.append(ApiKey(ENVIRONMENT_KEY, "operate", hashed(given)))
+    if not keys:
+        keys.append(ApiKey(LOCAL_KEY, "operate", hashed(_local_key(state_dir / "key"))))
+    return keys
+
+
+def _local_key(path: Path) -> str:
+    """The key that the same user's commands find by themselves, as Jupyter does it."""
+    try:
+        key = path.read_text().strip()
+        if key:
+            return key
+    except FileNotFoundError:
+        pass
+    key = "rw_" + secrets.token_urlsafe(32)
+    _write_private(path, key + "\n")
+    return key
+
+
+def note_server(state_dir: Path, address: str) -> None:
+    """Tell the same user's commands where the server is."""
+    _write_private(state_dir / "server.json", json.dumps({"url": address, "pid": os.getpid()}) + "\n")
+
+
+def forget_server(state_dir: Path) -> None:
+    """There is none any more."""
+    (state_dir / "server.json").unlink(missing_ok=True)
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Whole or not at all, readable by nobody else at any moment."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent)  # 0600
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    os.replace(name, path)

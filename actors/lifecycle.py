@@ -1,0 +1,311 @@
+"""The life of one attempt of a run, as the supervisor decides it. Pure: phase × message → new state and effects.
+
+The rules that every row keeps:
+1. A run ends once, and only on proof that nothing of it is left: `WardenGone`, or that nothing was ever forked.
+2. A stop that was wanted is never forgotten: what has not begun yet is then never let go.
+3. What happened is told by the warden's record and by the kernel; the agent's claim only tells a return from an error.
+
+`TABLE` holds every pair; a test asks for all of them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from .messages import ExitRecord, StopMode
+from .records import Status
+
+
+class Phase(StrEnum):
+    """Where an attempt stands; finer than the public status."""
+
+    QUEUED = "queued"  # in the journal, waiting for a slot
+    FORKING = "forking"  # the zygote was asked
+    STARTING = "starting"  # the warden exists, its hello is awaited
+    RUNNING = "running"
+    STOPPING = "stopping"  # the warden was told to stop it, or was killed
+    EXITED = "exited"  # the warden's last word is here, its end is awaited
+    ENDED = "ended"
+
+
+PUBLIC: dict[Phase, Status] = {
+    Phase.QUEUED: Status.QUEUED,
+    Phase.FORKING: Status.QUEUED,
+    Phase.STARTING: Status.QUEUED,
+    Phase.RUNNING: Status.RUNNING,
+    Phase.STOPPING: Status.STOPPING,
+    Phase.EXITED: Status.STOPPING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlan:
+    """A journalled wish to end the run. `shutdown`: the operator ends the server, not this run."""
+
+    command_id: str
+    mode: StopMode
+    interrupt_grace_s: float
+    terminate_grace_s: float
+    shutdown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`began`: the agent was let go. `killed`: we killed a silent warden. `trouble`: why it could not start."""
+
+    phase: Phase = Phase.QUEUED
+    stop: StopPlan | None = None
+    began: bool = False
+    killed: bool = False
+    record: ExitRecord | None = None
+    trouble: str | None = None
+
+
+# ── messages ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """There is a slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class WardenForked:
+    """The zygote forked it; we hold its pidfd."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotForked:
+    """No process was made, or none is left of it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """The warden said hello: the agent process waits to begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopWanted:
+    """A stop was journalled."""
+
+    plan: StopPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The warden's last word was journalled."""
+
+    record: ExitRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The warden did not do in time what it must: greet, or kill."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Misbehaved:
+    """The warden said what no warden of ours says: it was taken over."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class WardenGone:
+    """Proof: the warden ended and nothing of the run is left."""
+
+
+LifeMessage = (
+    Admitted | WardenForked | NotForked | Greeted | StopWanted | Recorded | Silent | Misbehaved | WardenGone
+)
+
+
+# ── effects ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Effect(StrEnum):
+    """What the supervisor does, after the journal has it, in order."""
+
+    FORK = "ask the zygote for a warden"
+    EXPECT_HELLO = "start the start timer"
+    BEGIN = "journal run.started and let the agent go"
+    ANNOUNCE_STOP = "journal run.stopping"
+    TELL_STOP = "tell the warden the stop plan, and watch that it kills in time"
+    KILL_WARDEN = "kill the warden by its pidfd"
+    ACK_EXIT = "let the warden exit"
+    END = "journal the terminal event and free the slot"
+
+
+Decision = tuple[State, tuple[Effect, ...]]
+_Row = Callable[[State, Any], Decision]
+
+
+def step(state: State, message: LifeMessage) -> Decision:
+    """The state after this message and the effects that go with it. Defined for every pair."""
+    return TABLE[state.phase, type(message)](state, message)
+
+
+def _ignore(state: State, _message: object) -> Decision:
+    return state, ()
+
+
+def _end(state: State, _message: object = None) -> Decision:
+    return replace(state, phase=Phase.ENDED), (Effect.END,)
+
+
+def _admit(state: State, _message: Admitted) -> Decision:
+    return replace(state, phase=Phase.FORKING), (Effect.FORK,)
+
+
+def _stop_queued(state: State, message: StopWanted) -> Decision:
+    return _end(replace(state, stop=message.plan))
+
+
+def _forked(state: State, _message: WardenForked) -> Decision:
+    if state.stop is not None or state.trouble is not None:  # it must not begin
+        return replace(state, phase=Phase.STOPPING, killed=True), (Effect.KILL_WARDEN,)
+    return replace(state, phase=Phase.STARTING), (Effect.EXPECT_HELLO,)
+
+
+def _forked_late(state: State, _message: WardenForked) -> Decision:
+    """The zygote answered after we gave up on it: nothing that we do not wait for may live."""
+    return state, (Effect.KILL_WARDEN,)
+
+
+def _not_forked(state: State, message: NotForked) -> Decision:
+    return _end(replace(state, trouble=message.why))
+
+
+def _stop_forking(state: State, message: StopWanted) -> Decision:
+    """The fork can't be called back; the plan waits for it."""
+    return replace(state, stop=state.stop or message.plan), ()
+
+
+def _fork_silent(state: State, message: Silent) -> Decision:
+    """The zygote is stuck: its end, which the supervisor brings about, will say that nothing was forked."""
+    return replace(state, trouble=message.why), ()
+
+
+def _begin(state: State, _message: Greeted) -> Decision:
+    return replace(state, phase=Phase.RUNNING, began=True), (Effect.BEGIN,)
+
+
+def _stop_starting(state: State, message: StopWanted) -> Decision:
+    """Nothing of the agent has run, so there is nothing to ask it: kill."""
+    stopped = replace(state, phase=Phase.STOPPING, stop=message.plan, killed=True)
+    return stopped, (Effect.ANNOUNCE_STOP, Effect.KILL_WARDEN)
+
+
+def _start_silent(state: State, message: Silent) -> Decision:
+    return replace(state, phase=Phase.STOPPING, killed=True, trouble=message.why), (Effect.KILL_WARDEN,)
+
+
+def _stop_running(state: State, message: StopWanted) -> Decision:
+    stopped = replace(state, phase=Phase.STOPPING, stop=message.plan)
+    return stopped, (Effect.ANNOUNCE_STOP, Effect.TELL_STOP)
+
+
+def _stop_again(state: State, message: StopWanted) -> Decision:
+    """A second stop climbs one rung at once; the warden knows which. Shutdown never hides a user's stop."""
+    plan = replace(
+        message.plan, shutdown=message.plan.shutdown and (state.stop is None or state.stop.shutdown)
+    )
+    if state.killed:
+        return replace(state, stop=plan), ()
+    return replace(state, stop=plan), (Effect.TELL_STOP,)
+
+
+def _record(state: State, message: Recorded) -> Decision:
+    return replace(state, phase=Phase.EXITED, record=message.record), (Effect.ACK_EXIT,)
+
+
+def _ack_again(state: State, _message: Recorded) -> Decision:
+    return state, (Effect.ACK_EXIT,)
+
+
+def _kill_silent(state: State, _message: Silent) -> Decision:
+    return replace(state, killed=True), (Effect.KILL_WARDEN,)
+
+
+def _distrust(state: State, message: Misbehaved) -> Decision:
+    """Nothing more is believed of it but its death."""
+    return replace(state, phase=Phase.STOPPING, killed=True, trouble=message.why), (Effect.KILL_WARDEN,)
+
+
+TABLE: dict[tuple[Phase, type], _Row] = {
+    # nothing exists yet
+    (Phase.QUEUED, Admitted): _admit,
+    (Phase.QUEUED, WardenForked): _forked_late,
+    (Phase.QUEUED, NotForked): _ignore,
+    (Phase.QUEUED, Greeted): _ignore,
+    (Phase.QUEUED, StopWanted): _stop_queued,
+    (Phase.QUEUED, Recorded): _ignore,
+    (Phase.QUEUED, Silent): _ignore,
+    (Phase.QUEUED, Misbehaved): _ignore,
+    (Phase.QUEUED, WardenGone): _ignore,
+    # the zygote was asked
+    (Phase.FORKING, Admitted): _ignore,
+    (Phase.FORKING, WardenForked): _forked,
+    (Phase.FORKING, NotForked): _not_forked,
+    (Phase.FORKING, Greeted): _ignore,  # a hello is believed once the pidfd is here
+    (Phase.FORKING, StopWanted): _stop_forking,
+    (Phase.FORKING, Recorded): _ignore,
+    (Phase.FORKING, Silent): _fork_silent,
+    (Phase.FORKING, Misbehaved): _ignore,
+    (Phase.FORKING, WardenGone): _end,
+    # the warden exists
+    (Phase.STARTING, Admitted): _ignore,
+    (Phase.STARTING, WardenForked): _ignore,
+    (Phase.STARTING, NotForked): _ignore,
+    (Phase.STARTING, Greeted): _begin,
+    (Phase.STARTING, StopWanted): _stop_starting,
+    (Phase.STARTING, Recorded): _record,
+    (Phase.STARTING, Silent): _start_silent,
+    (Phase.STARTING, Misbehaved): _distrust,
+    (Phase.STARTING, WardenGone): _end,
+    # the agent runs
+    (Phase.RUNNING, Admitted): _ignore,
+    (Phase.RUNNING, WardenForked): _ignore,
+    (Phase.RUNNING, NotForked): _ignore,
+    (Phase.RUNNING, Greeted): _ignore,
+    (Phase.RUNNING, StopWanted): _stop_running,
+    (Phase.RUNNING, Recorded): _record,
+    (Phase.RUNNING, Silent): _ignore,  # a deadline of an earlier phase
+    (Phase.RUNNING, Misbehaved): _distrust,
+    (Phase.RUNNING, WardenGone): _end,
+    # a stop is under way
+    (Phase.STOPPING, Admitted): _ignore,
+    (Phase.STOPPING, WardenForked): _ignore,
+    (Phase.STOPPING, NotForked): _ignore,
+    (Phase.STOPPING, Greeted): _ignore,
+    (Phase.STOPPING, StopWanted): _stop_again,
+    (Phase.STOPPING, Recorded): _record,
+    (Phase.STOPPING, Silent): _kill_silent,
+    (Phase.STOPPING, Misbehaved): _distrust,
+    (Phase.STOPPING, WardenGone): _end,
+    # only the proof is missing
+    (Phase.EXITED, Admitted): _ignore,
+    (Phase.EXITED, WardenForked): _ignore,
+    (Phase.EXITED, NotForked): _ignore,
+    (Phase.EXITED, Greeted): _ignore,
+    (Phase.EXITED, StopWanted): _ignore,  # it is over; nothing is left to stop
+    (Phase.EXITED, Recorded): _ack_again,
+    (Phase.EXITED, Silent): _kill_silent,
+    (Phase.EXITED, Misbehaved): _ignore,
+    (Phase.EXITED, WardenGone): _end,
+    # over
+    (Phase.ENDED, Admitted): _ignore,
+    (Phase.ENDED, WardenForked): _forked_late,
+    (Phase.ENDED, NotForked): _ignore,
+    (Phase.ENDED, Greeted): _ignore,
+    (Phase.ENDED, StopWanted): _ignore,
+    (Phase.ENDED, Recorded): _ignore,
+    (Phase.ENDED, Silent): _ignore,
+    (Phase.ENDED, Misbehaved): _ignore,
+    (Phase.ENDED, WardenGone): _ignore,
+}

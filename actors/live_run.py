@@ -1,0 +1,274 @@
+"""One run as the supervisor holds it: its record, where it stands, and how what was decided is carried out.
+
+Effects go to the journal at once and to the world through `house.then`, which waits for the commit of the turn.
+"""
+
+import contextlib
+import signal
+from typing import Any, Protocol, assert_never
+
+import msgspec
+
+from . import lifecycle
+from .actor import Callback, Timer
+from .containment.reaping import PATIENCE_S
+from .containment.rungs import KillRung
+from .intake import lawful
+from .journal.writer import Writer
+from .lifecycle import Effect, LifeMessage, Phase, StopPlan
+from .mailbox import KeyPair
+from .messages import Events, EventsAcked, ExitAcked, Go, Hello, Published, RungReached, Stop, ToRun
+from .records import Containment, Exit, Reason, RunInput, RunRecord, Status, Usage
+from .stopping import StopAsked, longest_s
+from .verdict import Verdict, verdict
+
+INTERRUPT_MESSAGE = "Stop requested via API"
+NEVER_STARTED = "never_started"
+_TERMINAL = {
+    Status.COMPLETED: "run.completed",
+    Status.FAILED: "run.failed",
+    Status.CANCELLED: "run.cancelled",
+}
+
+
+class House(Protocol):
+    """What a run needs of its supervisor."""
+
+    journal: Writer
+    rung: KillRung
+    containment: Containment
+    start_timeout_s: float
+    kill_silence_s: float
+    batches_in_flight: int
+
+    def clock(self) -> float:
+        """Monotonic seconds."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+
+    def after(self, delay_s: float, callback: Callback) -> Timer:
+        """A timer."""
+
+    def then(self, action: Callback) -> None:
+        """Do it once all that was written is committed."""
+
+    def tell(self, route: bytes, message: ToRun) -> None:
+        """To the warden behind this connection."""
+
+    def publish(self, run_id: str, published: Published, blob: bytes) -> None:
+        """To the feed."""
+
+    def fork(self, run: "LiveRun") -> None:
+        """Ask the run's zygote for a warden."""
+
+    def ended(self, run: "LiveRun") -> None:
+        """Free the slot."""
+
+
+class LiveRun:
+    """A run that has not ended. `n` counts the warden's events, `seq` all events of the run."""
+
+    def __init__(self, house: House, key: int, record: RunRecord, given: RunInput, seq: int = 0) -> None:
+        self._house = house
+        self.key = key
+        self.record = record
+        self.given = given
+        self.seq = seq
+        self.state = lifecycle.State()
+        self.keys: KeyPair | None = None
+        self.pidfd: int | None = None
+        self.proof = NEVER_STARTED
+        self.kind: str | None = None
+        self._n = 0
+        self._acked_n = 0
+        self._batches_unacked = 0
+        self._route: bytes | None = None
+        self._stop_began: float | None = None
+        self._watch: Timer | None = None
+
+    # ── what happens to it ──────────────────────────────────────────────────────────────────────────────────────
+
+    def advance(self, message: LifeMessage) -> None:
+        """Let the lifecycle decide and carry it out."""
+        self.state, effects = lifecycle.step(self.state, message)
+        for effect in effects:
+            self._carry_out(effect)
+
+    def greeted(self, route: bytes, hello: Hello) -> None:
+        """The warden's first words, from a connection that holds the run's key."""
+        self._route = route
+        self.record.warden, self.record.agent_pid = hello.warden, hello.agent.pid
+        self.advance(lifecycle.Greeted())
+
+    def take(self, events: Events) -> None:
+        """A batch: journal it, then publish and acknowledge it. A repeated one is only acknowledged."""
+        if events.n + events.count - 1 <= self._n:
+            self._ack()
+        elif events.n != self._n + 1 or not self._within_credit() or not lawful(events.blob, events.count):
+            self.advance(lifecycle.Misbehaved("the warden sent what it may not send"))
+        else:
+            self._n += events.count
+            self._batches_unacked += 1
+            self._append(events.count, events.blob)
+            if self._batches_unacked == 1:
+                self._house.then(self._ack)
+
+    def recorded(self, exited: lifecycle.Recorded) -> None:
+        """The exit record: every event up to its `last_n` came before it on the same connection."""
+        self.kind = exited.record.kind
+        self.advance(exited)
+
+    def reached(self, rung: RungReached) -> None:
+        """The warden climbs: it took the stop, and is not silent. A kill has its own patience."""
+        if rung.command_id:
+            self._house.journal.finish_command(rung.command_id, self._house.now())
+        if rung.rung == "kill" and self.state.phase is Phase.STOPPING:
+            self._expect(PATIENCE_S + self._house.kill_silence_s, "the kill")
+
+    # ── what is done about it ───────────────────────────────────────────────────────────────────────────────────
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Effect.FORK:
+                self._house.fork(self)
+            case Effect.EXPECT_HELLO:
+                self._expect(self._house.start_timeout_s, "the start")
+            case Effect.BEGIN:
+                self._begin()
+            case Effect.ANNOUNCE_STOP:
+                self._announce_stop()
+            case Effect.TELL_STOP:
+                self._tell_stop()
+            case Effect.KILL_WARDEN:
+                self._kill_warden()
+            case Effect.ACK_EXIT:
+                self._tell(ExitAcked())
+                self._expect(self._house.kill_silence_s, "the warden's exit")
+            case Effect.END:
+                self._end()
+            case _:
+                assert_never(effect)
+
+    def _expect(self, within_s: float, what: str) -> None:
+        """`Silent` if nothing else happens in time."""
+        self._relax()
+        silent = lifecycle.Silent(f"{what} did not come within {within_s:g} s")
+        self._watch = self._house.after(within_s, lambda: self.advance(silent))
+
+    def _relax(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    def _begin(self) -> None:
+        self._relax()
+        now = self._house.now()
+        self.record.status, self.record.started_at = Status.RUNNING, now
+        self.record.containment = self._house.containment
+        self._emit(
+            "run.started", attempt=self.record.attempt, pid=self.record.agent_pid, agent=self.record.agent
+        )
+        self._save()
+        self._tell(Go(self.given))
+
+    def _announce_stop(self) -> None:
+        plan = self._plan()
+        self.record.status = Status.STOPPING
+        reason = "shutdown" if plan.shutdown else self.record.stop_reason
+        self._emit("run.stopping", mode=plan.mode, reason=reason)
+        self._save()
+
+    def _tell_stop(self) -> None:
+        plan = self._plan()
+        self._stop_began = self._stop_began or self._house.clock()
+        asked = StopAsked(plan.mode, plan.interrupt_grace_s, plan.terminate_grace_s)
+        message = "Server is shutting down" if plan.shutdown else INTERRUPT_MESSAGE
+        self._tell(Stop(plan.command_id, plan.mode, plan.interrupt_grace_s, plan.terminate_grace_s, message))
+        self._expect(longest_s(asked) + self._house.kill_silence_s, "the end of the stop ladder")
+
+    def _kill_warden(self) -> None:
+        self._relax()
+        self._stop_began = self._stop_began or self._house.clock()
+        if self.pidfd is not None:
+            pidfd = self.pidfd
+            self._house.then(lambda: _kill(pidfd))
+
+    def _end(self) -> None:
+        self._relax()
+        took_ms = None if self._stop_began is None else (self._house.clock() - self._stop_began) * 1000
+        self._write_end(verdict(self.state, self.proof, took_ms))
+        self._house.ended(self)
+
+    def lose(self, proof: str, error: str) -> None:
+        """End a run of an earlier supervisor that can't be taken up again, and of which nothing is left."""
+        self.state = lifecycle.State(phase=Phase.ENDED)
+        self._write_end(Verdict(Status.FAILED, Reason.LOST, Exit(proof=proof), error=error))
+
+    def _write_end(self, end: Verdict) -> None:
+        record = self.record
+        record.status, record.reason, record.exit = end.status, end.reason, end.exit
+        record.error, record.usage = end.error, end.usage
+        record.output = msgspec.Raw(end.output) if end.output else None
+        record.ended_at = self._house.now()
+        self._emit(_TERMINAL[end.status], **_terminal_fields(end))
+        if self.state.stop is not None:
+            self._house.journal.finish_command(self.state.stop.command_id, record.ended_at)
+        self._save()
+
+    # ── writing and telling ─────────────────────────────────────────────────────────────────────────────────────
+
+    def queued(self, position: int) -> None:
+        """The first event."""
+        self._emit("run.queued", position=position)
+
+    def _emit(self, event: str, **fields: Any) -> None:
+        """An event of the runtime's own."""
+        self.record.last_event = event
+        line = msgspec.json.encode({"event": event, "timestamp": self._house.now(), **fields}) + b"\n"
+        self._append(1, line)
+
+    def _append(self, count: int, blob: bytes) -> None:
+        first, self.seq = self.seq + 1, self.seq + count
+        self._house.journal.append(self.key, first, self.seq, blob)
+        published = Published(first, count, self.state.phase is Phase.ENDED)
+        self._house.then(lambda: self._house.publish(self.record.run_id, published, blob))
+
+    def _save(self) -> None:
+        self.record.updated_at = self._house.now()
+        self.record.last_seq = self.seq
+        self._house.journal.save_run(self.key, self.record)
+
+    def _within_credit(self) -> bool:
+        return self._batches_unacked < self._house.batches_in_flight
+
+    def _ack(self) -> None:
+        self._batches_unacked = 0
+        self._tell_now(EventsAcked(self._n))
+
+    def _tell(self, message: ToRun) -> None:
+        self._house.then(lambda: self._tell_now(message))
+
+    def _tell_now(self, message: ToRun) -> None:
+        if self._route is not None:
+            self._house.tell(self._route, message)
+
+    def _plan(self) -> StopPlan:
+        assert self.state.stop is not None
+        return self.state.stop
+
+
+def _terminal_fields(end: Verdict) -> dict[str, Any]:
+    output = msgspec.Raw(end.output) if end.output else None
+    match end.status:
+        case Status.COMPLETED:
+            return {"output": output, "usage": end.usage or Usage()}
+        case Status.FAILED:
+            return {"error": end.error, "reason": end.reason, "exit": end.exit}
+        case _:
+            return {"reason": end.reason, "exit": end.exit, "output": output}
+
+
+def _kill(pidfd: int) -> None:
+    with contextlib.suppress(OSError):  # gone already, and the descriptor closed
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)

@@ -1,0 +1,121 @@
+"""What an end is called: status, reason and words, from the facts alone. Pure."""
+
+import signal
+from dataclasses import dataclass
+
+from .lifecycle import State
+from .messages import ExitRecord
+from .records import Exit, Reason, Status, Usage
+
+WARDEN_DIED = "the run's warden died, and with it the run"
+_BY_RUNG = {"interrupt": Reason.INTERRUPTED, "terminate": Reason.TERMINATED, "kill": Reason.KILLED}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The end of a run. `output` is JSON text, empty for none."""
+
+    status: Status
+    reason: Reason
+    exit: Exit
+    error: str | None = None
+    output: bytes = b""
+    usage: Usage | None = None
+
+
+def verdict(state: State, proof: str, took_ms: float | None) -> Verdict:
+    """Judge an ended attempt. `proof` and `took_ms` are the supervisor's own, for when the warden left no record."""
+    if state.record is None:
+        return _unrecorded(state, proof, took_ms)
+    record = state.record
+    status, reason, error = _judged(state, record)
+    claim = record.claim
+    keeps_output = claim is not None and claim.kind in ("completed", "interrupted")
+    return Verdict(
+        status=status,
+        reason=reason,
+        exit=_receipt(record, proof, took_ms if state.stop is not None else record.took_ms),
+        error=error if status is not Status.CANCELLED else None,
+        output=claim.output if claim is not None and keeps_output else b"",
+        usage=claim.usage if claim is not None else None,
+    )
+
+
+def _unrecorded(state: State, proof: str, took_ms: float | None) -> Verdict:
+    """The warden's word is missing; what only it knew is null."""
+    if not state.began and state.trouble is not None:
+        exit = Exit(proof=proof, rung="kill" if state.killed else None)
+        return Verdict(Status.FAILED, Reason.START_FAILED, exit, error=state.trouble)
+    if state.stop is not None:
+        return _stopped_unrecorded(state, proof, took_ms)
+    exit = Exit(signal="SIGKILL" if state.killed else None, proof=proof)
+    return Verdict(Status.FAILED, Reason.LOST, exit, error=state.trouble or WARDEN_DIED)
+
+
+def _stopped_unrecorded(state: State, proof: str, took_ms: float | None) -> Verdict:
+    assert state.stop is not None
+    if state.stop.shutdown:
+        reason = Reason.SHUTDOWN
+    elif state.began:
+        reason = Reason.KILLED
+    else:  # it never began, so the wish alone ended it
+        reason = _BY_RUNG[state.stop.mode]
+    if not state.killed:
+        return Verdict(Status.CANCELLED, reason, Exit(proof=proof, took_ms=took_ms))
+    return Verdict(
+        Status.CANCELLED, reason, Exit(signal="SIGKILL", rung="kill", proof=proof, took_ms=took_ms)
+    )
+
+
+def _judged(state: State, record: ExitRecord) -> tuple[Status, Reason, str | None]:
+    if record.survivors:
+        return _stuck(record)
+    if record.limit is not None:
+        reason = Reason(record.limit)
+        return Status.FAILED, reason, f"the run went over its limit: {reason.replace('_', ' ')}"
+    if record.stopped and record.rung is not None:
+        shutdown = state.stop is not None and state.stop.shutdown
+        return Status.CANCELLED, Reason.SHUTDOWN if shutdown else _BY_RUNG[record.rung], None
+    return _by_itself(record)
+
+
+def _stuck(record: ExitRecord) -> tuple[Status, Reason, str | None]:
+    pids = ", ".join(map(str, record.survivors))
+    return Status.FAILED, Reason.KILL_STUCK, f"these processes did not die: {pids}"
+
+
+def _by_itself(record: ExitRecord) -> tuple[Status, Reason, str | None]:
+    """Nobody stopped it. A signal counts before a claim, unless we had to end what hung after its return."""
+    claim = record.claim
+    if claim is not None and claim.kind == "start_failed":
+        return Status.FAILED, Reason.START_FAILED, claim.error
+    if claim is not None and claim.kind in ("exception", "interrupted"):
+        return Status.FAILED, Reason.EXCEPTION, claim.error or "Interrupted"
+    if claim is not None and (record.code == 0 or record.rung is not None):
+        return Status.COMPLETED, Reason.COMPLETED, None
+    if record.signal is not None:
+        return Status.FAILED, Reason.SIGNAL, f"ended by {signal_name(record.signal)}"
+    said = "" if claim is not None else " before it returned"
+    return Status.FAILED, Reason.EXIT_CODE, f"exited with code {record.code}{said}"
+
+
+def _receipt(record: ExitRecord, proof: str, took_ms: float | None) -> Exit:
+    return Exit(
+        code=record.code,
+        signal=None if record.signal is None else signal_name(record.signal),
+        rung=record.rung,
+        took_ms=None if took_ms is None else round(took_ms, 3),
+        proof=proof,
+        survivors=record.survivors,
+        max_rss_bytes=record.max_rss_bytes,
+        cpu_s=round(record.cpu_s, 6),
+        stderr_tail=record.stderr_tail,
+    )
+
+
+def signal_name(number: int) -> str:
+    """SIGSEGV for 11; a real-time signal by its number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,311 @@
+"""The warden: one run's mailbox and keeper. It runs none of the agent's code, so it works when the agent does not.
+
+It forks the agent (blocked) before it has any key or socket, says hello, lets it go, checks what it says, passes
+that on in numbered batches against credit, climbs the stop ladder by its own clock, kills and reaps all that is
+left, and has the last word: the exit record. Nothing is sent after that. Then it exits, which is the proof.
+"""
+
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from typing import NoReturn, assert_never
+
+import msgspec
+
+from . import birth, stopping, wire
+from .actor import Actor, Timer
+from .containment import rungs
+from .containment.reaping import host_pid
+from .exit_record import Ending
+from .family import Family, fork_agent
+from .intake import Intake, Taken
+from .mailbox import KeyPair, Outbox, Post
+from .messages import (
+    Claim,
+    EventRefused,
+    Events,
+    EventsAcked,
+    ExitAcked,
+    Exited,
+    Go,
+    Hello,
+    Interrupt,
+    RungReached,
+    Start,
+    Stop,
+    ToAgent,
+    ToRun,
+)
+from .records import ProcessIdentity
+from .roles import ZygoteStart
+from .stdio import Tail
+
+READ_AT_ONCE = 131_072
+KEYS_LENGTH = 80  # two Z85 keys
+LAST_WORD_S = 5.0  # how long the exit record waits to be acked
+
+
+def main(start: ZygoteStart, run_id: str, attempt: int, keys_fd: int, supervisor_pidfd: int) -> NoReturn:
+    """Be the warden of this run. Called by the zygote in the child it just forked; never returns."""
+    code = 1
+    try:
+        rung = rungs.RUNGS[start.kill_rung]
+        uid, gid = os.geteuid(), os.getegid()
+        birth.forget_parent_signals()
+        birth.keep_only((keys_fd, supervisor_pidfd))
+        birth.entitle(f"warden {run_id}")
+        os.setsid()
+        kill_round = rungs.settle(rung, start.user_namespace, uid, gid)
+        family = fork_agent(start, run_id)
+        Warden(start, run_id, attempt, family, keys_fd, supervisor_pidfd, kill_round).run()
+        code = 0
+    except BaseException:  # it must not become a second zygote; its end is the run's end
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+class Warden(Actor):
+    """The keeping of one run, from hello to the last word."""
+
+    def __init__(
+        self,
+        start: ZygoteStart,
+        run_id: str,
+        attempt: int,
+        family: Family,
+        keys_fd: int,
+        supervisor_pidfd: int,
+        kill_round: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self._settings = start.settings
+        self._run_id, self._attempt = run_id, attempt
+        self._family = family
+        self._supervisor_pidfd = supervisor_pidfd
+        self._intake = Intake(start.settings.events.max_event_bytes)
+        self._ladder = stopping.Ladder()
+        self._deadline: Timer | None = None
+        self._command_id, self._message = "", ""
+        self._n = 0  # events sent
+        self._unacked: list[int] = []  # the last number of each batch in flight
+        self._listening = True  # to the agent's socket
+        self._ending = Ending(rungs.RUNGS[start.kill_rung].proof, kill_round, family.pid)
+        self._errors = Tail(start.settings.events.stderr_tail_bytes)
+        self._post, self._mailbox = self._open_mailbox(start, keys_fd)
+        self._watch_all()
+        self._tell(self._hello(start.boot_id))
+
+    # ── beginnings ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _open_mailbox(self, start: ZygoteStart, keys_fd: int) -> tuple[Post, Outbox]:
+        keys = os.read(keys_fd, KEYS_LENGTH)
+        os.close(keys_fd)
+        pair = KeyPair(keys[: KEYS_LENGTH // 2], keys[KEYS_LENGTH // 2 :])
+        post = Post(start.settings.events.max_message_bytes)
+        return post, post.outbox(start.paths.runs, pair, start.server_key)
+
+    def _watch_all(self) -> None:
+        self.pump(self._mailbox.fd, self._drain_mailbox)
+        self.watch(self._supervisor_pidfd, self._supervisor_gone)
+        self.watch(self._family.link.fileno(), self._hear_agent)
+        self.watch(self._family.out_fd, lambda: self._hear_stdio(self._family.out_fd))
+        self.watch(self._family.err_fd, lambda: self._hear_stdio(self._family.err_fd))
+        self.watch(self._family.pidfd, self._agent_gone)
+        self.on_signal(signal.SIGCHLD, self._ending.reap_dead)
+
+    def _hello(self, boot_id: str) -> Hello:
+        own = host_pid()
+        agent_pid = int(open("/proc/thread-self/children").read().split()[0])
+        return Hello(
+            self._run_id,
+            self._attempt,
+            ProcessIdentity(own, birth.start_ticks(own), boot_id),
+            ProcessIdentity(agent_pid, birth.start_ticks(agent_pid), boot_id),
+        )
+
+    # ── from the supervisor ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _drain_mailbox(self) -> bool:
+        worked = False
+        for body in self._mailbox.drain():
+            worked = True
+            self._receive(wire.to_run.decode(body))
+        return worked
+
+    def _receive(self, message: ToRun) -> None:
+        match message:
+            case Go():
+                self._tell_agent(Start(message.given))
+            case Stop():
+                self._command_id, self._message = message.command_id, message.message
+                self._ending.began(self.clock())
+                self._climb(
+                    stopping.StopAsked(message.mode, message.interrupt_grace_s, message.terminate_grace_s)
+                )
+            case EventsAcked():
+                self._acked(message.n)
+            case ExitAcked():
+                self.stop()
+            case _:
+                assert_never(message)
+
+    def _acked(self, n: int) -> None:
+        while self._unacked and self._unacked[0] <= n:
+            self._unacked.pop(0)
+        self._listen(len(self._unacked) < self._settings.events.batches_in_flight)
+        if self._ending.over:
+            self._hear_rest()
+
+    def _supervisor_gone(self) -> None:
+        """Nobody is left to take the events or to stop the run."""
+        self.unwatch(self._supervisor_pidfd)
+        self._ending.orphaned = True
+        self._climb(stopping.LimitHit())
+
+    # ── from the agent ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _listen(self, wanted: bool) -> None:
+        """While all credit is used the agent's socket is left alone: it is the buffer, and the back-pressure."""
+        wanted = wanted and not self._ending.link_closed
+        if wanted != self._listening:
+            self._listening = wanted
+            if wanted:
+                self.watch(self._family.link.fileno(), self._hear_agent)
+            else:
+                self.unwatch(self._family.link.fileno())
+
+    def _hear_agent(self) -> None:
+        chunk = self._read_link()
+        if chunk:
+            self._take(self._intake.feed(chunk, time.time()))
+        elif chunk is not None:
+            self._ending.link_closed = True  # its exit says the rest
+            self._listen(False)
+
+    def _read_link(self) -> bytes | None:
+        """A chunk, b"" at the end of the stream, None if there is nothing yet."""
+        try:
+            return self._family.link.recv(READ_AT_ONCE)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError:
+            return b""
+
+    def _take(self, taken: Taken) -> None:
+        if taken.count:
+            self._tell(Events(self._run_id, self._attempt, self._n + 1, taken.count, taken.blob))
+            self._n += taken.count
+            self._unacked.append(self._n)
+            self._listen(len(self._unacked) < self._settings.events.batches_in_flight)
+        for refused in taken.refused[:16]:
+            self._tell_agent(EventRefused(refused.event, refused.why))
+        self._ending.kind = taken.kind or self._ending.kind
+        if taken.claim is not None:
+            self._claimed(taken.claim)
+
+    def _claimed(self, claim: Claim) -> None:
+        if self._ending.claim is None:
+            self._ending.claim = claim
+            self._climb(stopping.Claimed(self._settings.runs.interrupt_grace_s))
+
+    def _hear_stdio(self, fd: int) -> None:
+        try:
+            text = os.read(fd, 65_536)
+        except (BlockingIOError, InterruptedError):
+            return
+        if not text:
+            self.unwatch(fd)
+        elif fd == self._family.err_fd:
+            self._errors.add(text)
+
+    def _agent_gone(self) -> None:
+        self.unwatch(self._family.pidfd)
+        self._ending.reap_agent(stopping.MODES.get(self._ladder.rung))
+        self._climb(stopping.AgentGone())
+        self._finish()
+
+    # ── the ladder ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _climb(self, message: stopping.LadderMessage) -> None:
+        self._ladder, steps = stopping.climb(self._ladder, message)
+        for step in steps:
+            self._step(step)
+        if self._deadline is not None and not isinstance(message, stopping.Claimed):
+            self._deadline.cancel()
+            self._deadline = None
+        if self._ladder.wait_s is not None and self._deadline is None:
+            self._deadline = self.after(self._ladder.wait_s, self._overdue)
+
+    def _overdue(self) -> None:
+        self._deadline = None
+        self._climb(stopping.Overdue())
+
+    def _step(self, step: stopping.Step) -> None:
+        match step:
+            case stopping.Step.INTERRUPT:
+                self._tell_agent(Interrupt(self._message))
+            case stopping.Step.TERMINATE:
+                self._signal_agent(signal.SIGTERM)
+                self._signal_agent(signal.SIGCONT)
+            case stopping.Step.KILL:
+                self._ending.began(self.clock())
+                self._ending.kill_all(stopping.MODES.get(self._ladder.rung))
+            case stopping.Step.REPORT:
+                mode = stopping.MODES.get(self._ladder.rung)
+                if mode is not None:
+                    self._tell(RungReached(self._run_id, self._attempt, self._command_id, mode))
+            case _:
+                assert_never(step)
+
+    def _signal_agent(self, number: int) -> None:
+        try:
+            signal.pidfd_send_signal(self._family.pidfd, number)
+        except ProcessLookupError:
+            return
+
+    # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _finish(self) -> None:
+        """All is dead: no one writes any more, so what the socket and the pipes still hold is the whole rest."""
+        for fd in (self._family.out_fd, self._family.err_fd):
+            self._hear_stdio(fd)
+            self.unwatch(fd)
+        self._hear_rest()
+
+    def _hear_rest(self) -> None:
+        if self._ending.told:
+            return
+        while self._ending.orphaned or len(self._unacked) < self._settings.events.batches_in_flight:
+            chunk = self._read_link()
+            if not chunk or self._ending.orphaned:
+                self._last_word()
+                return
+            self._take(self._intake.feed(chunk, time.time()))
+        self._listen(False)
+
+    def _last_word(self) -> None:
+        self._ending.told = True
+        record = self._ending.record(
+            self._n, self._ladder.stopped, self._errors.text(), self.clock(), time.time()
+        )
+        if self._ending.orphaned:
+            self.stop()
+            return
+        self._tell(Exited(self._run_id, self._attempt, record))
+        self.after(LAST_WORD_S, self.stop)
+
+    # ── telling ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _tell(self, message: Hello | Events | RungReached | Exited) -> None:
+        if not self._ending.orphaned:
+            self._mailbox.send(wire.encode(message))
+
+    def _tell_agent(self, message: ToAgent) -> None:
+        """Never waits for an agent that does not read: what its socket does not hold is not told."""
+        try:
+            self._family.link.send(msgspec.json.encode(message) + b"\n")
+        except OSError:
+            return

@@ -1,0 +1,112 @@
+"""The zygote: one agent's image, from which its wardens are forked. Single-threaded, and it holds no secret.
+
+It imports only what `preload` names. It never sees an input, a key or an event, since whatever it saw, the next
+fork would inherit. It reaps its wardens, and, where no namespace does that, ends what a killed one left behind.
+"""
+
+import gc
+import os
+import signal
+import socket
+import time
+
+from . import birth, warden, wire
+from .actor import Actor
+from .containment import rungs
+from .containment.linux import Child, become_subreaper
+from .containment.reaping import children, host_pid
+from .errors import BadMessage
+from .messages import Fork, Forked, ForkFailed, FromZygote, WardenReaped, ZygoteReady
+from .roles import ZygoteStart
+
+MESSAGE_BYTES = 65_536
+
+
+def main(start: ZygoteStart) -> None:
+    """Be the zygote of one agent, until the supervisor closes the control socket. Called in a spawned process."""
+    birth.begin_role(f"zygote {start.name}", (start.control_fd,))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is root's; wardens reset it
+    os.environ.update(start.spec.env)
+    supervisor_pidfd = os.pidfd_open(os.getppid())
+    become_subreaper()
+    gc.collect()
+    gc.freeze()  # a full collection in a run would else copy the whole image (10-25 MB a run, measured)
+    Zygote(start, supervisor_pidfd).run()
+
+
+class Zygote(Actor):
+    """Forks on request. `_wardens`: pid → run and attempt."""
+
+    def __init__(self, start: ZygoteStart, supervisor_pidfd: int) -> None:
+        super().__init__()
+        self._start = start
+        self._supervisor_pidfd = supervisor_pidfd
+        self._rung = rungs.RUNGS[start.kill_rung]
+        self._control = socket.socket(fileno=start.control_fd)
+        self._wardens: dict[int, Fork] = {}
+        self.watch(self._control.fileno(), self._take)
+        self.on_signal(signal.SIGCHLD, self._reap)
+        self._tell(ZygoteReady(os.getpid()))
+
+    def _take(self) -> None:
+        body, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 4)
+        if not body:
+            self.stop()
+            return
+        try:
+            self._fork(wire.to_zygote.decode(body), descriptors)
+        except BadMessage:
+            self.stop()  # only the supervisor holds the other end: a newer or a broken one
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _fork(self, asked: Fork, descriptors: list[int]) -> None:
+        try:
+            child = rungs.fork_warden(self._rung, self._start.user_namespace)
+        except OSError as error:
+            self._tell(ForkFailed(asked.run_id, asked.attempt, f"{error.strerror} (errno {error.errno})"))
+            return
+        if child is None:
+            warden.main(self._start, asked.run_id, asked.attempt, descriptors[0], self._supervisor_pidfd)
+        self._forked(asked, child)
+
+    def _forked(self, asked: Fork, child: Child) -> None:
+        self._wardens[child.pid] = asked
+        self._tell(Forked(asked.run_id, asked.attempt, child.pid), (child.pidfd,))
+        os.close(child.pidfd)
+
+    def _reap(self) -> None:
+        """Wait for dead children. An end that no other process would clean up after is cleaned up after first."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            asked = self._wardens.pop(pid, None)
+            if asked is not None:
+                swept = 0 if self._rung.gone_with_warden else self._sweep()
+                self._tell(WardenReaped(asked.run_id, asked.attempt, pid, status, swept))
+
+    def _sweep(self) -> int:
+        """End the orphans of a dead warden: they became our children, and no warden of ours is among them."""
+        swept: set[int] = set()
+        deadline = time.monotonic() + 2.0
+        while time.monotonic() < deadline:
+            orphans = set(children(host_pid())) - self._wardens.keys()
+            if not orphans:
+                break
+            swept |= orphans
+            for pid in orphans:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, os.WNOHANG)
+            os.sched_yield()
+        return len(swept)
+
+    def _tell(self, message: FromZygote, descriptors: tuple[int, ...] = ()) -> None:
+        try:
+            socket.send_fds(self._control, [wire.encode(message)], descriptors)
+        except OSError:
+            self.stop()  # the supervisor is gone; the wardens see that for themselves
