@@ -86,12 +86,13 @@ def summary(done: Sequence[Done], slow: bool) -> str:
     """What the last lines say: each step, what was left out and why, and the tests that passed and failed."""
     reports = [step.outcome.report for step in done]
     bad = sum(not step.ok for step in done)
+    tested = {"layout", "tests"} & {step.name for step in done}
     return "\n".join(
         [
             "\n== summary ==",
             *(f"{step.name:8} {step.took_s:6.1f} s  {said(step)}" for step in done),
             *(f"left out: {test}" for report in reports for test in report.left_out),
-            *([] if slow else ["left out: tests marked slow; --slow runs them"]),
+            *(["left out: tests marked slow; --slow runs them"] if tested and not slow else []),
             f"{len(done) - bad} of {len(done)} steps ok in {sum(step.took_s for step in done):.0f} s",
             f"{sum(r.passed for r in reports)} passed, {sum(r.failed for r in reports)} failed",
         ]

@@ -44,7 +44,16 @@ def format_(context: Context) -> Outcome:
 
 def lint(context: Context) -> Outcome:
     """Mistakes that can be seen without running. With --fix: mend those that can be."""
-    return Outcome(context.runs(context.python, "-m", "ruff", "check", *(["--fix"] if context.fix else [])))
+    return Outcome(
+        context.runs(
+            context.python,
+            "-m",
+            "ruff",
+            "check",
+            "--output-format=concise",
+            *(["--fix"] if context.fix else []),
+        )
+    )
 
 
 def types(context: Context) -> Outcome:
