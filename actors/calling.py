@@ -17,6 +17,33 @@ from .run import Run
 LONGEST_JOINED = 2**20
 
 
+class Deltas:
+    """Sends text as `message.delta`, from any thread, and keeps it joined: the output of who returns none."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._kept: list[str] | None = []
+        self._length = 0
+
+    def send(self, text: str) -> None:
+        """Send it now. What is kept is kept first, so that nothing that was sent is missing from it."""
+        self.keep(text)
+        self._channel.write(delta_line(text))
+
+    def keep(self, text: str) -> None:
+        """Note what went as an event of the agent's own making."""
+        if self._kept is not None:
+            self._length += len(text)
+            self._kept.append(text)
+            if self._length > LONGEST_JOINED:
+                self._kept = None
+
+    @property
+    def joined(self) -> str | None:
+        """All of it; None for nothing, or for too much."""
+        return "".join(self._kept) if self._kept else None
+
+
 class FunctionCall:
     """One call of a function agent. `kind` and `output` are right at every moment, however the call ends."""
 
@@ -31,18 +58,14 @@ class FunctionCall:
         self.kind = kind
         self._target = target
         self._run = run
-        self._channel = channel
+        self._deltas = Deltas(channel)
         self._positional, self._named = arguments(target, text, run, options)
         self._returned: Any = None
-        self._joined: list[str] | None = []
-        self._length = 0
 
     @property
     def output(self) -> Any:
         """What it returned, else the deltas that it yielded so far, joined; None for neither."""
-        if self._returned is not None:
-            return self._returned
-        return "".join(self._joined) if self._joined else None
+        return self._deltas.joined if self._returned is None else self._returned
 
     @property
     def usage(self) -> Usage | None:
@@ -105,22 +128,14 @@ class FunctionCall:
         """Text is a delta; a dict with "event" is that event; TypeError for anything else."""
         match item:
             case str():
-                self._join(item)
-                self._channel.write(delta_line(item))
+                self._deltas.send(item)
             case {"event": str(event)}:
                 fields: dict[str, Any] = {name: item[name] for name in item if name != "event"}
                 if event == "message.delta" and isinstance(delta := fields.get("delta"), str):
-                    self._join(delta)
+                    self._deltas.keep(delta)
                 self._run.emit(event, **fields)
             case _:
                 raise TypeError(f"an agent yields text or {{'event': …}}, not a {type(item).__name__}")
-
-    def _join(self, delta: str) -> None:
-        if self._joined is not None:
-            self._length += len(delta)
-            self._joined.append(delta)
-            if self._length > LONGEST_JOINED:
-                self._joined = None
 
 
 def _cancel(loop: Any, task: Any, why: str) -> None:

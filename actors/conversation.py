@@ -9,7 +9,8 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from .channel import Channel, delta_line, event_line
+from .calling import Deltas
+from .channel import Channel, event_line
 from .entrypoints import Kind, signature_of, taken
 from .interruption import Interrupted, Interruption
 from .records import RunInput, Usage
@@ -30,7 +31,8 @@ class Conversation:
         self._given = given
         self._run = run
         self._result: Any = None
-        self._agent = target if _is_built(target) else _build(target, run, channel, options)
+        self._deltas = Deltas(channel)
+        self._agent = target if _is_built(target) else _build(target, run, channel, self._deltas, options)
         if not _is_built(self._agent):
             raise TypeError(
                 "a callable that takes no input must return an object with run_conversation, "
@@ -39,7 +41,9 @@ class Conversation:
 
     @property
     def output(self) -> Any:
-        """Its final response; None before there is one."""
+        """Its final response; before there is one, what it said so far."""
+        if self._result is None:
+            return self._deltas.joined
         return self._result.get("final_response") if isinstance(self._result, dict) else self._result
 
     @property
@@ -91,9 +95,9 @@ def _is_built(candidate: Any) -> bool:
     return not isinstance(candidate, type) and callable(getattr(candidate, "run_conversation", None))
 
 
-def _build(factory: Any, run: Run, channel: Channel, options: Mapping[str, Any]) -> Any:
+def _build(factory: Any, run: Run, channel: Channel, deltas: Deltas, options: Mapping[str, Any]) -> Any:
     offered = {
-        "stream_delta_callback": lambda text=None, *_, **__: _on_delta(channel, text),
+        "stream_delta_callback": lambda text=None, *_, **__: _on_delta(deltas, text),
         "tool_progress_callback": lambda *args, **more: _on_progress(channel, *args, **more),
         "session_id": run.session_id,
         "ephemeral_system_prompt": run.instructions,
@@ -105,10 +109,10 @@ def _build(factory: Any, run: Run, channel: Channel, options: Mapping[str, Any])
     return factory(**accepted)
 
 
-def _on_delta(channel: Channel, text: str | None) -> None:
+def _on_delta(deltas: Deltas, text: str | None) -> None:
     """None marks the end of a segment, which readers see by the tool events that follow."""
     if text:
-        channel.write(delta_line(text))
+        deltas.send(text)
 
 
 def _on_progress(

