@@ -4,36 +4,39 @@ A name stands for itself and for everything below it: `actors.journal` is the wh
 particular line wins, so `actors.root` is held by its own line and not by that of `actors`.
 """
 
+# What is said between processes, and the record of a run: every room of the runtime knows these words.
+WORDS = {"actors.errors", "actors.messages", "actors.records"}
+# What a facade needs: to ask the supervisor, to read what happened, and to know what it was started with.
+FACADE = {
+    *{"http", "config"},
+    *WORDS,
+    *{"actors.mailbox", "actors.wire", "actors.journal.reader", "actors.procfs", "actors.roles"},
+}
+
 # Who may import which of our modules.
 MAY_IMPORT: dict[str, set[str]] = {
     # Rooms, from the outside in.
     "bin": {"bin", "http", "config"},
     "bin.serve": {"bin", "http", "config", "actors.root", "actors.errors"},
     "bin.checkout": {"bin.checkout"},  # runs before anything is installed
-    "http": {
-        "http",
-        "config",
-        "actors.messages",
-        "actors.errors",
-        "actors.mailbox",
-        "actors.journal.reader",
-        "actors.procfs",
-        "actors.wire",
-    },
+    "http": FACADE,
     "actors": {"actors", "config"},
     "config": {"config"},
     # The one process that knows both sides, because it starts both.
     "actors.root": {"actors", "config", "http.app"},
+    # A facade is a process of ours: what each does first, it does too.
+    "http.app": {*FACADE, "actors.birth"},
     # What is decided, without doing it: state × message → state and effects.
     "actors.errors": set(),
     "actors.records": {"actors.errors"},
     "actors.messages": {"actors.errors", "actors.records"},
-    "actors.wire": {"actors.errors", "actors.messages"},
-    "actors.lifecycle": {"actors.errors", "actors.messages"},
-    "actors.stopping": {"actors.errors", "actors.messages"},
-    "actors.restart": {"actors.errors", "actors.messages"},
-    "actors.limits": {"actors.errors", "actors.messages"},
-    "actors.admission": {"actors.errors", "actors.messages", "actors.limits"},
+    "actors.wire": WORDS,
+    "actors.lifecycle": WORDS,
+    "actors.stopping": WORDS,
+    "actors.restart": WORDS,
+    "actors.admission": WORDS,
+    "actors.intake": WORDS,
+    "actors.verdict": {*WORDS, "actors.lifecycle"},
 }
 
 # What a module must not reach, by whatever way round: these processes run beside, or are, untrusted code, and
@@ -70,12 +73,15 @@ ONLY_IN: dict[str, set[str]] = {
 
 # Decides, and neither acts nor looks at a clock: both are its arguments.
 PURE = {
-    "actors.lifecycle",
-    "actors.stopping",
-    "actors.restart",
-    "actors.limits",
     "actors.admission",
+    "actors.errors",
+    "actors.intake",
+    "actors.lifecycle",
     "actors.messages",
+    "actors.records",
+    "actors.restart",
+    "actors.stopping",
+    "actors.verdict",
     "actors.wire",
 }
 IMPURE_LIBRARIES = {
