@@ -1,5 +1,6 @@
 """The wheel holds the rooms under `runward/` and nothing else; an sdist builds the same one."""
 
+import subprocess
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -53,8 +54,10 @@ def test_the_wheel_brings_the_command_and_the_licence(wheel: Path) -> None:
 
 
 def test_an_sdist_has_no_links_and_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
-    with tarfile.open(built(SdistBuilder, CHECKOUT, tmp_path)) as archive:
+    sdist = built(SdistBuilder, CHECKOUT, tmp_path)
+    with tarfile.open(sdist) as archive:
         assert not [member.name for member in archive if member.issym() or member.islnk()]
-        archive.extractall(tmp_path, filter="data")
+    # Not by `extractall`: 3.12 warns without its `filter`, and Debian 12's 3.11.2 has none.
+    subprocess.run(["tar", "-xf", sdist, "-C", tmp_path], check=True)
     (unpacked,) = (folder for folder in tmp_path.iterdir() if folder.is_dir())
     assert package_files(built(WheelBuilder, unpacked, tmp_path)) == package_files(wheel)
