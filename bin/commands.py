@@ -29,7 +29,7 @@ MODULES = {
     "events": "events",
     "stop": "stop",
     "kill": "stop",
-    "demo": "demo",
+    "demo": "demo.command",
     "bench": "bench",
 }
 

@@ -1,7 +1,7 @@
 """`runward ps`: the runs that live, or all of them."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import Annotated, Any
 
@@ -9,6 +9,7 @@ import typer
 
 from ..http.api_client import ApiClient, Run
 from . import describing, options
+from .columns import columns
 from .outcome import ExitCode, print_json
 from .server import connect
 from .terminal import one_line
@@ -63,10 +64,3 @@ def _row(run: dict[str, Any], now: float) -> tuple[str, ...]:
         run.get("last_event"),
     )
     return tuple(one_line(str(cell)) if cell else "-" for cell in cells)
-
-
-def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """The rows as lines, each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

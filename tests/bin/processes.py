@@ -24,7 +24,7 @@ class Command:
         self._ear = ear
 
     def await_saying(self, words: str) -> None:
-        """Return once it has said these words; fail, naming them, where it ends before, or never says them."""
+        """Return once it has said these words; fail, naming them, where it ends or never does."""
         until = time.monotonic() + DEADLINE_S
         while words not in self.said:
             heard = self._hear(until)

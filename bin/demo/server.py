@@ -1,0 +1,132 @@
+"""The demo's own server: a real `runward serve`, with its state in a folder that is gone afterwards."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from ...http.api_client import ApiClient
+from ..outcome import CommandError, ExitCode
+from .processes import family, kill_all, left_of
+
+START_S = 20.0
+LEAVE_S = 10.0
+LEFTOVER_S = 1.0  # the kernel may take a moment to take the last one away
+LISTENING = re.compile(r"listening on (http://\S+)")
+CONFIG = """\
+[runs]
+builtin_agents = [{builtin}]
+
+[agents.count]
+description = "counts, one message after another"
+entrypoint = "runward.actors.builtin:count"
+options = {{ interval_s = 0.2 }}
+"""
+
+
+class Departure(NamedTuple):
+    """How the server went."""
+
+    exit_code: int | None  # None: it had to be killed
+    left: list[int]  # pids that were still there afterwards
+
+
+class DemoServer:
+    """A server that runs. Its output is read to the end, so that it never waits for us."""
+
+    def __init__(self, process: "subprocess.Popen[str]", folder: Path) -> None:
+        self._process = process
+        self._folder = folder
+        self._said: list[str] = []
+        self._url = ""
+        self._settled = threading.Event()  # it listens, or will never
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def client(self, wait: Callable[[threading.Event, float], bool]) -> ApiClient:
+        """A client of it, once it listens. `wait` may end the wait by raising.
+
+        Raises CommandError, with what the server said, where it does not come up.
+        """
+        if not wait(self._settled, START_S) or not self._url:
+            raise self._not_up()
+        key = self._folder / "state" / "key"
+        return ApiClient(self._url, key.read_text().strip() if key.exists() else None)
+
+    def leave(self) -> Departure:
+        """End it as an operator would, and by force where that is not enough. Blocks 11 s at most."""
+        everyone = family(self.pid)
+        self._process.terminate()
+        try:
+            code: int | None = self._process.wait(LEAVE_S)
+        except subprocess.TimeoutExpired:
+            code = None
+            everyone += family(self.pid)
+            self._process.kill()
+            self._process.wait()
+        left = left_of(everyone, LEFTOVER_S)
+        kill_all(everyone)
+        return Departure(code, left)
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        with self._process.stdout as stdout:
+            for line in stdout:
+                self._said.append(line)
+                found = LISTENING.search(line)
+                if found and not self._url:
+                    self._url = found[1]
+                    self._settled.set()
+        self._settled.set()
+
+    def _not_up(self) -> CommandError:
+        code = self._process.poll()
+        said = "".join(self._said).strip() or "it said nothing"
+        if code is None:
+            return CommandError(f"the demo's server did not start within {START_S:.0f} s: {said}")
+        refused = ExitCode.REFUSED if code == ExitCode.REFUSED else ExitCode.FAILED
+        return CommandError(
+            f"the demo's server ended with code {code}: {said}", refused, "server_not_started"
+        )
+
+
+@contextmanager
+def demo_server(agents: Sequence[str]) -> Iterator[tuple[DemoServer, list[Departure]]]:
+    """A server with these built-in agents. Leaving the block ends it and removes its folder."""
+    gone: list[Departure] = []
+    with tempfile.TemporaryDirectory(prefix="runward-demo-") as name:
+        server = _start(Path(name), agents)
+        try:
+            yield server, gone
+        finally:
+            gone.append(server.leave())
+
+
+def _start(folder: Path, agents: Sequence[str]) -> DemoServer:
+    config = folder / "demo.toml"
+    config.write_text(CONFIG.format(builtin=", ".join(f'"{name}"' for name in agents)))
+    words = ["serve", "--host", "127.0.0.1", "--port", "0", "--auth", "key"]
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "runward", *words, "--state", folder / "state", "--config", config],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        cwd=folder,
+        # The settings of whoever runs the demo are not the demo's.
+        env={name: value for name, value in os.environ.items() if not name.startswith("RUNWARD_")},
+        # A terminal's ctrl-C is for the demo, which ends its server in its own order.
+        start_new_session=True,
+    )
+    return DemoServer(process, folder)
