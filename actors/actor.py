@@ -50,7 +50,7 @@ class Actor:
         self._wakeup: tuple[int, int] | None = None
         self._running = True
 
-    # ── what to wait for ────────────────────────────────────────────────────────────────────────────────────────
+    # ── what to wait for ─────────────────────────────────────────────────────────────────────────
 
     def watch(self, fd: int, callback: Callback) -> None:
         """Call back whenever `fd` is readable or hung up (level-triggered)."""
@@ -83,7 +83,7 @@ class Actor:
         self._signals[number] = callback
         signal.signal(number, _note_signal)
 
-    # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── asking ───────────────────────────────────────────────────────────────────────────────────
 
     def ask(
         self,
@@ -119,7 +119,7 @@ class Actor:
         if asked is not None:
             asked[0].cancel()
 
-    # ── the loop ────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── the loop ─────────────────────────────────────────────────────────────────────────────────
 
     def run(self) -> None:
         """Turn until `stop` is called."""

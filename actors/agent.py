@@ -4,6 +4,7 @@ This is the untrusted side: what it sends up is a claim, and nothing in the runt
 channel to its warden and nothing else; it must not import supervisor, journal, http or mailbox.
 """
 
+import _thread
 import atexit
 import faulthandler
 import io
@@ -13,17 +14,18 @@ import sys
 import threading
 import traceback
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from queue import SimpleQueue
 from typing import NoReturn
 
 from ..config.settings import AgentSpec
 from .calling import FunctionCall
-from .channel import Channel, claim_line, wait_for_start
+from .channel import Channel, claim_line
 from .conversation import Conversation
 from .ending import EXIT_FAILED, Ending, ending_of_raise, ending_of_return
 from .entrypoints import Kind, kind_of, load
 from .interruption import Interrupted, Interruption, SigtermHandler
-from .messages import EventRefused, Interrupt, ToAgent
+from .messages import EventRefused, Interrupt, Start
 from .records import RunInput
 from .run import Run
 
@@ -36,26 +38,24 @@ def main(fd: int, spec: AgentSpec, run_id: str) -> NoReturn:
     try:
         _inherit_nothing()
         code = _live(Channel(fd), spec, run_id)
-    except BaseException:  # noqa: BLE001 - whatever it is, the process must not return into the warden's code
+    except BaseException:
         traceback.print_exc()
         code = EXIT_FAILED
     _leave(code)
 
 
 def _live(channel: Channel, spec: AgentSpec, run_id: str) -> int:
-    """Wait for the start, run the agent, claim. Returns the exit code."""
+    """Make ready, wait for the start, run the agent, claim. Returns the exit code.
+
+    All that can be done before the start is: the warden has other things to do until then.
+    """
     interruption = Interruption()
-    controls = channel.controls()
-    given = wait_for_start(controls, lambda control: _obey(control, interruption))
-    if given is None:
-        os._exit(EXIT_FAILED)  # the warden died first
-    pid = os.getpid()
-    threading.Thread(
-        target=_listen, args=(controls, interruption), name="runward-control", daemon=True
-    ).start()
     handler = SigtermHandler(interruption, channel)
-    run = Run(run_id, given, channel, interruption)
-    ending = _run_agent(spec, given, run, channel, interruption, handler.disarm)
+    start: SimpleQueue[RunInput] = SimpleQueue()
+    # Not a `threading.Thread`: an agent that counts its threads should find only its own.
+    _thread.start_new_thread(_listen, (channel, start.put, interruption))
+    pid = os.getpid()
+    ending = _run_agent(spec, run_id, start.get, channel, interruption, handler.disarm)
     # A process that the agent forked, and that came back through its code, has no word in this.
     if ending.claim is not None and os.getpid() == pid:
         channel.write(claim_line(ending.claim))
@@ -63,25 +63,23 @@ def _live(channel: Channel, spec: AgentSpec, run_id: str) -> int:
     return ending.code
 
 
-def _listen(controls: Iterator[ToAgent], interruption: Interruption) -> None:
+def _listen(channel: Channel, start: Callable[[RunInput], None], interruption: Interruption) -> None:
     """The control thread. Its end is the warden's death, and this process lives only in the warden's care."""
-    for control in controls:
-        _obey(control, interruption)
+    for control in channel.controls():
+        match control:
+            case Start(given):
+                start(given)
+            case Interrupt(message):
+                interruption.deliver(message)
+            case EventRefused(event, why):
+                sys.stderr.write(f"runward: event {event!r} was refused: {why}\n")
     os._exit(EXIT_FAILED)
-
-
-def _obey(control: ToAgent, interruption: Interruption) -> None:
-    match control:
-        case Interrupt(message):
-            interruption.deliver(message)
-        case EventRefused(event, why):
-            sys.stderr.write(f"runward: event {event!r} was refused: {why}\n")
 
 
 def _run_agent(
     spec: AgentSpec,
-    given: RunInput,
-    run: Run,
+    run_id: str,
+    wait_for_start: Callable[[], RunInput],
     channel: Channel,
     interruption: Interruption,
     disarm: Callable[[], None],
@@ -90,11 +88,12 @@ def _run_agent(
     call: FunctionCall | Conversation | None = None
     try:
         try:
-            call = _prepare(spec, given, run, channel)
+            given = wait_for_start()
+            call = _prepare(spec, given, Run(run_id, given, channel, interruption), channel)
             call.perform(interruption)
         finally:
             disarm()
-    except BaseException as error:  # noqa: BLE001 - an agent may raise anything, and all of it is an ending
+    except BaseException as error:
         return ending_of_raise(error, call, interruption.wished)
     return ending_of_return(call, interruption.wished)
 
@@ -112,7 +111,7 @@ def _inherit_nothing() -> None:
     """Drop what the zygote had planned for its own end: only the agent's exit handlers run in the agent."""
     atexit._clear()
     vars(weakref.finalize)["_registry"].clear()
-    setattr(weakref.finalize, "_registered_with_atexit", False)  # noqa: B010 - private, and so not in the stubs
+    setattr(weakref.finalize, "_registered_with_atexit", False)
     atexit.register(logging.shutdown)  # its own registration went with the rest
     faulthandler.enable()
     if isinstance(sys.stdout, io.TextIOWrapper):  # a line in a buffer would be lost with a killed process
@@ -127,6 +126,6 @@ def _leave(code: int) -> NoReturn:
             step()
         except Interrupted:
             continue
-        except BaseException:  # noqa: BLE001 - the agent's own handlers; the process ends all the same
+        except BaseException:
             traceback.print_exc()
     os._exit(code)

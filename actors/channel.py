@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from .messages import Start, ToAgent
-from .records import RunInput, Usage
+from .messages import ToAgent
+from .records import Usage
 
 #: What encoding a value that is no JSON can raise.
 UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)
@@ -98,15 +98,6 @@ class Channel:
             room = select.poll()
             room.register(self._socket, select.POLLOUT)
             room.poll()
-
-
-def wait_for_start(controls: Iterator[ToAgent], otherwise: Callable[[ToAgent], None]) -> RunInput | None:
-    """What the run is given; None if the warden is gone first. What comes before it goes to `otherwise`."""
-    for control in controls:
-        if isinstance(control, Start):
-            return control.given
-        otherwise(control)
-    return None
 
 
 def delta_line(text: str) -> bytes:

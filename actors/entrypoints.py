@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from enum import StrEnum
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 #: What a conversation is offered when it is built, beside `session_id`. What takes one of these is a factory.
@@ -149,6 +149,8 @@ def arguments(
 
     TypeError: it can't be called so; options that it does not take are named.
     """
+    if not options and (places := _plain_places(target)) in (1, 2):
+        return (text, run)[:places], {}
     signature = signature_of(target)
     if signature is None:
         return (text,), dict(options)
@@ -160,6 +162,19 @@ def arguments(
     positional = (text, run) if _has_place_for_run(signature, options) else (text,)
     signature.bind(*positional, **named)
     return positional, named
+
+
+def _plain_places(target: Any) -> int | None:
+    """How many arguments a function takes that takes nothing but positional ones without defaults; else None.
+
+    The usual agent is one. Its signature would tell the same, for half a millisecond: in a process that was just
+    forked all that `inspect` touches has to be copied first.
+    """
+    if type(target) is not FunctionType or target.__dict__ or target.__defaults__:
+        return None
+    code = target.__code__
+    more = code.co_kwonlyargcount or code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+    return None if more else code.co_argcount
 
 
 def _has_place_for_run(signature: inspect.Signature, options: Mapping[str, Any]) -> bool:

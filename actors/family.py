@@ -54,7 +54,7 @@ def _be_agent(
         birth.keep_only((link_fd,))
         linux.set_no_new_privileges()
         agent.main(link_fd, start.spec, run_id)
-    except BaseException:  # whatever it is, it must not become a second warden
+    except BaseException:  # noqa: BLE001  # whatever it is, it must not become a second warden
         traceback.print_exc()
     finally:
         os._exit(1)

@@ -1,4 +1,4 @@
-"""What root prepares before any process starts: the listening socket, the folders, the API keys, the note for clients."""
+"""What root prepares before any process starts: listening socket, folders, API keys, the note for clients."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ def listen(http: HttpSettings) -> socket.socket:
 def url(listening: socket.socket) -> str:
     """Where it listens, as a client on this machine would write it."""
     host, port = listening.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # read, not bound
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
@@ -47,7 +47,7 @@ def runtime_folder() -> Paths:
     if not (parent and len(parent) < LONGEST_RUNTIME_PATH - 20 and os.access(parent, os.W_OK)):
         parent = tempfile.gettempdir()
     if len(parent) > LONGEST_RUNTIME_PATH - 20:
-        parent = "/tmp"  # noqa: S108  # mkdtemp makes the name unguessable and the folder 0700
+        parent = "/tmp"  # mkdtemp makes the name unguessable and the folder 0700
     return Paths(tempfile.mkdtemp(prefix="runward-", dir=parent))
 
 

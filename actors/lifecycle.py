@@ -3,7 +3,8 @@
 The rules that every row keeps:
 1. A run ends once, and only on proof that nothing of it is left: `WardenGone`, or that nothing was ever forked.
 2. A stop that was wanted is never forgotten: what has not begun yet is then never let go.
-3. What happened is told by the warden's record and by the kernel; the agent's claim only tells a return from an error.
+3. What happened is told by the warden's record and by the kernel; the agent's claim only tells a return from an
+   error.
 
 `TABLE` holds every pair; a test asks for all of them.
 """
@@ -62,7 +63,7 @@ class State:
     trouble: str | None = None
 
 
-# ── messages ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── messages ────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ LifeMessage = (
 )
 
 
-# ── effects ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── effects ─────────────────────────────────────────────────────────────────────────────────────
 
 
 class Effect(StrEnum):

@@ -5,6 +5,7 @@ Effects go to the journal at once and to the world through `house.then`, which w
 
 import contextlib
 import signal
+from collections.abc import Callable
 from typing import Any, Protocol, assert_never
 
 import msgspec
@@ -50,7 +51,7 @@ class House(Protocol):
     def after(self, delay_s: float, callback: Callback) -> Timer:
         """A timer."""
 
-    def then(self, action: Callback) -> None:
+    def then(self, action: Callable[[], object]) -> None:
         """Do it once all that was written is committed."""
 
     def tell(self, route: bytes, message: ToRun) -> None:
@@ -61,6 +62,9 @@ class House(Protocol):
 
     def fork(self, run: "LiveRun") -> None:
         """Ask the run's zygote for a warden."""
+
+    def admit(self) -> None:
+        """Start the waiting runs that there is a slot for."""
 
     def ended(self, run: "LiveRun") -> None:
         """Free the slot."""
@@ -87,7 +91,7 @@ class LiveRun:
         self._stop_began: float | None = None
         self._watch: Timer | None = None
 
-    # ── what happens to it ──────────────────────────────────────────────────────────────────────────────────────
+    # ── what happens to it ───────────────────────────────────────────────────────────────────────
 
     def advance(self, message: LifeMessage) -> None:
         """Let the lifecycle decide and carry it out."""
@@ -126,7 +130,7 @@ class LiveRun:
         if rung.rung == "kill" and self.state.phase is Phase.STOPPING:
             self._expect(PATIENCE_S + self._house.kill_silence_s, "the kill")
 
-    # ── what is done about it ───────────────────────────────────────────────────────────────────────────────────
+    # ── what is done about it ────────────────────────────────────────────────────────────────────
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -216,7 +220,7 @@ class LiveRun:
             self._house.journal.finish_command(self.state.stop.command_id, record.ended_at)
         self._save()
 
-    # ── writing and telling ─────────────────────────────────────────────────────────────────────────────────────
+    # ── writing and telling ──────────────────────────────────────────────────────────────────────
 
     def queued(self, position: int) -> None:
         """The first event."""

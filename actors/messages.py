@@ -18,7 +18,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     """A checked tuple: ["tag", field, …]. A wrong arity or type is a `BadMessage`, never a guess."""
 
 
-# ── facade → supervisor: commands. Each carries an id; sent again, it is the same command ─────────────────────────
+# ── facade → supervisor: commands. Each carries an id; sent again, it is the same command ───────
 
 
 class StartRun(Message, frozen=True, tag="start"):
@@ -65,7 +65,7 @@ class AskAgents(Message, frozen=True, tag="agents"):
 ToSupervisor = StartRun | StopRun | Ping | AskAgents
 
 
-# ── supervisor → facade: one answer per command, with the command's id ────────────────────────────────────────────
+# ── supervisor → facade: one answer per command, with the command's id ──────────────────────────
 
 
 class RunAccepted(Message, frozen=True, tag="accepted"):
@@ -133,7 +133,7 @@ class Agents(Message, frozen=True, tag="agent_list"):
 FromSupervisor = RunAccepted | StopAccepted | Refusal | Pong | Agents
 
 
-# ── supervisor → facades: the feed (XPUB), topic = run id. It may drop; the journal can't ─────────────────────────
+# ── supervisor → facades: the feed (XPUB), topic = run id. It may drop; the journal can't ───────
 
 
 class Published(Message, frozen=True, tag="published"):
@@ -147,7 +147,7 @@ class Published(Message, frozen=True, tag="published"):
     ended: bool = False
 
 
-# ── warden → supervisor ───────────────────────────────────────────────────────────────────────────────────────────
+# ── warden → supervisor ─────────────────────────────────────────────────────────────────────────
 
 
 class Hello(Message, frozen=True, tag="hello"):
@@ -228,7 +228,7 @@ class Exited(Message, frozen=True, tag="exited"):
 FromRun = Hello | Events | RungReached | Exited
 
 
-# ── supervisor → warden ───────────────────────────────────────────────────────────────────────────────────────────
+# ── supervisor → warden ─────────────────────────────────────────────────────────────────────────
 
 
 class Go(Message, frozen=True, tag="go"):
@@ -263,7 +263,7 @@ class ExitAcked(Message, frozen=True, tag="exit_acked"):
 ToRun = Go | Stop | EventsAcked | ExitAcked
 
 
-# ── supervisor ↔ zygote (SEQPACKET; descriptors by SCM_RIGHTS) ────────────────────────────────────────────────────
+# ── supervisor ↔ zygote (SEQPACKET; descriptors by SCM_RIGHTS) ──────────────────────────────────
 
 
 class Fork(Message, frozen=True, tag="fork"):
@@ -312,7 +312,7 @@ class WardenReaped(Message, frozen=True, tag="reaped"):
 FromZygote = ZygoteReady | Forked | ForkFailed | WardenReaped
 
 
-# ── root ↔ supervisor and facade (SEQPACKET) ──────────────────────────────────────────────────────────────────────
+# ── root ↔ supervisor and facade (SEQPACKET) ────────────────────────────────────────────────────
 
 
 class Ready(Message, frozen=True, tag="up"):
@@ -329,7 +329,7 @@ FromRole = Ready
 ToRole = ShutDown
 
 
-# ── warden ↔ agent: JSON lines on the socketpair. What comes up is untrusted ──────────────────────────────────────
+# ── warden ↔ agent: JSON lines on the socketpair. What comes up is untrusted ────────────────────
 
 
 class Start(msgspec.Struct, frozen=True, tag_field="control", tag="start"):

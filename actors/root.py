@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 
@@ -24,7 +25,7 @@ from .actor import Actor
 from .containment import linux
 from .containment.probe import Found, check_required, probe
 from .containment.reaping import reap_dead
-from .errors import BadMessage, StartTimedOut
+from .errors import BadMessage
 from .journal.lock import StateLock
 from .mailbox import KeyPair
 from .messages import ShutDown
@@ -112,7 +113,7 @@ class Root(Actor):
             self._clean_up()
         return self._code
 
-    # ── birth data ──────────────────────────────────────────────────────────────────────────────────────────────
+    # ── birth data ───────────────────────────────────────────────────────────────────────────────
 
     def _role(self, name: str, main: str, make: Callable[[int], tuple[msgspec.Struct, list[int]]]) -> _Role:
         supervision = self._settings.supervision
@@ -149,7 +150,7 @@ class Root(Actor):
         )
         return start, [control_fd, self._listening.fileno()]
 
-    # ── starting and restarting ─────────────────────────────────────────────────────────────────────────────────
+    # ── starting and restarting ──────────────────────────────────────────────────────────────────
 
     def _start(self, role: _Role) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -183,7 +184,7 @@ class Root(Actor):
             self._announced = True
             address = front_door.url(self._listening)
             front_door.note_server(self._state_dir, address)
-            print(f"runward: listening on {address}", flush=True)
+            _say(f"listening on {address}", sys.stdout)
 
     def _check_started(self) -> None:
         if not self._announced and not self._ending:
@@ -219,7 +220,7 @@ class Root(Actor):
         role.intensity = again
         self._start(role)
 
-    # ── ending ──────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── ending ───────────────────────────────────────────────────────────────────────────────────
 
     def _give_up(self, why: str) -> None:
         _say(f"giving up: {why}")
@@ -286,5 +287,6 @@ def _how(ended: int) -> str:
     return f"exit code {ended}" if ended >= 0 else f"signal {-ended}"
 
 
-def _say(text: str) -> None:
-    print(f"runward: {text}", file=sys.stderr, flush=True)
+def _say(text: str, stream: TextIO = sys.stderr) -> None:
+    stream.write(f"runward: {text}\n")
+    stream.flush()

@@ -26,7 +26,7 @@ class Rung(IntEnum):
 
 
 class Step(StrEnum):
-    """What the warden does next. A rung is reported before it is taken: a kill may take a while, silence is alarming."""
+    """What the warden does next. A rung is reported before it is taken: a kill may take a while."""
 
     INTERRUPT = "deliver the interrupt message"
     TERMINATE = "send SIGTERM and SIGCONT"

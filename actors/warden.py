@@ -10,6 +10,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn, assert_never
 
 import msgspec
@@ -61,7 +62,7 @@ def main(start: ZygoteStart, run_id: str, attempt: int, keys_fd: int, supervisor
         family = fork_agent(start, run_id)
         Warden(start, run_id, attempt, family, keys_fd, supervisor_pidfd, kill_round).run()
         code = 0
-    except BaseException:  # it must not become a second zygote; its end is the run's end
+    except BaseException:  # noqa: BLE001  # it must not become a second zygote
         traceback.print_exc()
     finally:
         os._exit(code)
@@ -98,7 +99,7 @@ class Warden(Actor):
         self._watch_all()
         self._tell(self._hello(start.boot_id))
 
-    # ── beginnings ──────────────────────────────────────────────────────────────────────────────────────────────
+    # ── beginnings ───────────────────────────────────────────────────────────────────────────────
 
     def _open_mailbox(self, start: ZygoteStart, keys_fd: int) -> tuple[Post, Outbox]:
         keys = os.read(keys_fd, KEYS_LENGTH)
@@ -118,7 +119,7 @@ class Warden(Actor):
 
     def _hello(self, boot_id: str) -> Hello:
         own = host_pid()
-        agent_pid = int(open("/proc/thread-self/children").read().split()[0])
+        agent_pid = int(Path("/proc/thread-self/children").read_text().split()[0])
         return Hello(
             self._run_id,
             self._attempt,
@@ -126,7 +127,7 @@ class Warden(Actor):
             ProcessIdentity(agent_pid, birth.start_ticks(agent_pid), boot_id),
         )
 
-    # ── from the supervisor ─────────────────────────────────────────────────────────────────────────────────────
+    # ── from the supervisor ──────────────────────────────────────────────────────────────────────
 
     def _drain_mailbox(self) -> bool:
         worked = False
@@ -165,7 +166,7 @@ class Warden(Actor):
         self._ending.orphaned = True
         self._climb(stopping.LimitHit())
 
-    # ── from the agent ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── from the agent ───────────────────────────────────────────────────────────────────────────
 
     def _listen(self, wanted: bool) -> None:
         """While all credit is used the agent's socket is left alone: it is the buffer, and the back-pressure."""
@@ -227,7 +228,7 @@ class Warden(Actor):
         self._climb(stopping.AgentGone())
         self._finish()
 
-    # ── the ladder ──────────────────────────────────────────────────────────────────────────────────────────────
+    # ── the ladder ───────────────────────────────────────────────────────────────────────────────
 
     def _climb(self, message: stopping.LadderMessage) -> None:
         self._ladder, steps = stopping.climb(self._ladder, message)
@@ -266,7 +267,7 @@ class Warden(Actor):
         except ProcessLookupError:
             return
 
-    # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── the end ──────────────────────────────────────────────────────────────────────────────────
 
     def _finish(self) -> None:
         """All is dead: no one writes any more, so what the socket and the pipes still hold is the whole rest."""
@@ -297,7 +298,7 @@ class Warden(Actor):
         self._tell(Exited(self._run_id, self._attempt, record))
         self.after(LAST_WORD_S, self.stop)
 
-    # ── telling ─────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── telling ──────────────────────────────────────────────────────────────────────────────────
 
     def _tell(self, message: Hello | Events | RungReached | Exited) -> None:
         if not self._ending.orphaned:

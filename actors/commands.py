@@ -1,0 +1,135 @@
+"""What facades ask of the supervisor, and the answers. A command sent again is the same command."""
+
+import os
+from typing import assert_never
+
+import msgspec
+
+from ..config.sections import Settings
+from . import lifecycle, wire
+from .forking import Forking
+from .live_run import House, LiveRun
+from .messages import (
+    AgentInfo,
+    Agents,
+    AskAgents,
+    FromSupervisor,
+    Ping,
+    Pong,
+    Refusal,
+    RunAccepted,
+    StartRun,
+    StopAccepted,
+    StopRun,
+    ToSupervisor,
+)
+from .records import RunRecord
+from .register import Register
+
+
+class Commands:
+    """Decides each command and says what to answer once the journal has it."""
+
+    def __init__(self, house: House, settings: Settings, register: Register, forking: Forking) -> None:
+        self._house = house
+        self._settings = settings
+        self._register = register
+        self._forking = forking
+        self._began = house.clock()
+        self.closing = False
+
+    def obey(self, command: ToSupervisor) -> FromSupervisor:
+        """Do it; the answer is to be sent after the commit."""
+        match command:
+            case StartRun():
+                return self._start(command)
+            case StopRun():
+                return self._stop(command)
+            case Ping():
+                live = len(self._register) - self._register.waiting
+                uptime_s = self._house.clock() - self._began
+                return Pong(command.id, os.getpid(), uptime_s, live, self._register.waiting)
+            case AskAgents():
+                return Agents(command.id, [self._agent(name) for name in self._settings.agents])
+            case _:
+                assert_never(command)
+
+    def _start(self, command: StartRun) -> FromSupervisor:
+        if self._is_known(command.run_id):
+            return RunAccepted(command.id, command.run_id)  # the same command, sent again
+        refusal = self._why_not(command)
+        if refusal is not None:
+            return refusal
+        record = _new_record(command, self._house.now())
+        key = self._house.journal.add_run(record, command.given)
+        run = LiveRun(self._house, key, record, command.given)
+        run.queued(self._register.enter(run))
+        self._house.admit()
+        return RunAccepted(command.id, command.run_id)
+
+    def _is_known(self, run_id: str) -> bool:
+        return self._register.get(run_id) is not None or self._house.journal.run_key(run_id) is not None
+
+    def _why_not(self, command: StartRun) -> Refusal | None:
+        if self.closing:
+            return Refusal(command.id, "shutting_down", "the server is shutting down", retry_after_s=5.0)
+        if command.agent not in self._settings.agents:
+            known = ", ".join(sorted(self._settings.agents))
+            message = f"there is no agent {command.agent!r}; this server has: {known}"
+            return Refusal(command.id, "agent_not_found", message, param="agent")
+        if self._register.waiting >= self._settings.runs.max_queued:
+            message = f"{self._register.waiting} runs are waiting already; try again later"
+            return Refusal(command.id, "queue_full", message, retry_after_s=1.0)
+        return None
+
+    def _stop(self, command: StopRun) -> FromSupervisor:
+        run = self._register.get(command.run_id)
+        if run is None and self._house.journal.run_key(command.run_id) is not None:
+            return Refusal(command.id, "run_ended", f"run {command.run_id} has ended")
+        if run is None or command.owner not in (None, run.record.owner):
+            return Refusal(command.id, "run_not_found", f"run {command.run_id} is not known")
+        body = wire.encode(command)
+        if self._house.journal.add_command(command.id, run.key, "stop", self._house.now(), body):
+            run.record.stop_reason = command.reason or run.record.stop_reason
+            run.advance(lifecycle.StopWanted(self._plan(command)))
+        return StopAccepted(command.id, command.run_id)
+
+    def _plan(self, command: StopRun) -> lifecycle.StopPlan:
+        runs, grace_s = self._settings.runs, command.grace_s
+        return lifecycle.StopPlan(
+            command.id,
+            command.mode,
+            runs.interrupt_grace_s if grace_s is None else grace_s,
+            runs.terminate_grace_s if grace_s is None else grace_s,
+        )
+
+    def _agent(self, name: str) -> AgentInfo:
+        spec = self._settings.agents[name]
+        limits = {key: value for key, value in msgspec.structs.asdict(spec.limits).items() if value}
+        return AgentInfo(
+            name=name,
+            description=spec.description,
+            kind=self._forking.kinds.get(name),
+            entrypoint=spec.entrypoint,
+            network=spec.network,
+            restart=spec.restart,
+            limits=limits,
+            containment=self._house.containment,
+            health=self._forking.health(name),
+            live_runs=self._register.live(name),
+            warnings=self._forking.warnings(name),
+        )
+
+
+def _new_record(command: StartRun, now: float) -> RunRecord:
+    return RunRecord(
+        run_id=command.run_id,
+        agent=command.agent,
+        created_at=now,
+        updated_at=now,
+        session_id=command.given.session_id,
+        parent_run_id=command.parent_run_id,
+        metadata=command.given.metadata,
+        model=command.given.model,
+        owner=command.owner,
+    )

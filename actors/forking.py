@@ -1,0 +1,206 @@
+"""Wardens come and go here: asked of a zygote, held by pidfd, known by a key of their own, proved gone.
+
+Believes only the kernel about death: the pidfd says that a warden ended; that nothing of its run is left is proved
+by its namespace, by its own ECHILD, or by its zygote having waited for all that it left.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from . import lifecycle, restart
+from .actor import Actor
+from .containment.rungs import RUNGS
+from .errors import AskTimeout
+from .live_run import LiveRun
+from .mailbox import Guard, KeyPair
+from .messages import Fork, Forked, ForkFailed, FromZygote, WardenReaped, ZygoteReady
+from .register import Register
+from .roles import SupervisorStart, ZygoteStart
+from .zygotes import ZygoteLink
+
+LAST_WORDS_S = 0.05  # what a warden sent just before it died may still be on its way
+
+
+class Forking:
+    """All zygotes of a supervisor, and the wardens that they forked."""
+
+    def __init__(
+        self,
+        actor: Actor,
+        start: SupervisorStart,
+        boot_id: str,
+        register: Register,
+        guard: Guard,
+        drain_wardens: Callable[[], bool],
+    ) -> None:
+        self._actor = actor
+        self._settings = start.settings
+        self._register = register
+        self._guard = guard
+        self._drain_wardens = drain_wardens
+        self._rung = RUNGS[start.kill_rung]
+        self._links = {name: self._link(start, boot_id, name) for name in start.settings.agents}
+        self.kinds: dict[str, str] = {}  # agent → what its entrypoint turned out to be
+
+    def _link(self, start: SupervisorStart, boot_id: str, name: str) -> ZygoteLink:
+        birth_data = ZygoteStart(
+            name=name,
+            spec=self._settings.agents[name],
+            settings=msgspec.structs.replace(self._settings, agents={}),
+            control_fd=-1,
+            paths=start.paths,
+            server_key=start.server_keys.public,
+            boot_id=boot_id,
+            kill_rung=start.kill_rung,
+            user_namespace=start.user_namespace,
+        )
+        supervision = self._settings.supervision
+        intensity = restart.Intensity(supervision.restart_intensity, supervision.restart_period_s)
+        return ZygoteLink(self._actor, birth_data, intensity, self._heard, lambda: self._zygote_died(name))
+
+    # ── the agents ───────────────────────────────────────────────────────────────────────────────
+
+    def warm_up(self) -> None:
+        """Start the zygotes that are surely wanted: the operator's own agents and the default one."""
+        for name, spec in self._settings.agents.items():
+            if spec.import_root or name == self._settings.runs.default_agent:
+                self._links[name].start()
+
+    def health(self, name: str) -> Literal["ready", "starting", "down", "idle"]:
+        """Of the agent's zygote."""
+        return self._links[name].health
+
+    def warnings(self, name: str) -> list[str]:
+        """What an operator should know of the agent's zygote."""
+        return self._links[name].warnings
+
+    def close(self) -> None:
+        """Let all zygotes exit, and reap them. Blocks some ms."""
+        for link in self._links.values():
+            link.close()
+
+    # ── a warden comes ───────────────────────────────────────────────────────────────────────────
+
+    def fork(self, run: LiveRun) -> None:
+        """Ask for a warden, and let it in by a new key, which it reads from a pipe after it forked its agent."""
+        run.keys = KeyPair.generate()
+        run.record.warden_key = run.keys.public.decode()
+        self._guard.admit(run.keys.public, f"{run.record.run_id}/{run.record.attempt}")
+        self._actor.ask(
+            _asked(run),
+            lambda: self._send_fork(run),
+            self._settings.runs.start_timeout_s,
+            lambda answer: self._answered(run, *answer),
+            lambda error: self._overdue(run, error),
+        )
+
+    def _send_fork(self, run: LiveRun) -> None:
+        try:
+            link = self._links[run.record.agent]  # a run of an earlier server may name an agent that is gone
+            if link.health == "down":
+                raise OSError("it died too often; see the server's log")
+            link.fork(Fork(run.record.run_id, run.record.attempt), _keys_pipe(run))
+        except KeyError:
+            self._not_forked(run, f"the agent {run.record.agent!r} is no longer declared")
+        except OSError as error:
+            self._not_forked(run, f"its zygote took no request: {error}")
+
+    def _not_forked(self, run: LiveRun, why: str) -> None:
+        """Told in a later turn: the caller is still carrying out the effect that led here."""
+        self._actor.withdraw(_asked(run))
+        self._actor.after(0, lambda: run.advance(lifecycle.NotForked(why)))
+
+    def _overdue(self, run: LiveRun, error: AskTimeout) -> None:
+        run.advance(lifecycle.Silent(str(error)))
+        self._links[run.record.agent].kill()
+
+    def _heard(self, message: FromZygote, descriptor: int | None) -> None:
+        match message:
+            case Forked() | ForkFailed():
+                asked = ("fork", message.run_id, message.attempt)
+                if not self._actor.answer(asked, (message, descriptor)) and descriptor is not None:
+                    _kill_stranger(descriptor)
+            case WardenReaped():
+                run = self._register.get(message.run_id)
+                if run is not None and run.record.attempt == message.attempt:
+                    self._reaped(run)
+            case ZygoteReady():
+                pass
+
+    def _answered(self, run: LiveRun, message: Forked | ForkFailed, pidfd: int | None) -> None:
+        if isinstance(message, ForkFailed) or pidfd is None:
+            why = message.error if isinstance(message, ForkFailed) else "its warden came without a pidfd"
+            run.advance(lifecycle.NotForked(why))
+            return
+        run.pidfd = pidfd
+        self._actor.watch(pidfd, lambda: self._exited(run))
+        run.advance(lifecycle.WardenForked())
+
+    def _zygote_died(self, name: str) -> None:
+        """Who waited for it will not be forked; whom it forked lives on."""
+        for run in self._register.all():
+            if run.record.agent == name and run.state.phase is lifecycle.Phase.FORKING:
+                self._actor.withdraw(_asked(run))
+                run.advance(lifecycle.NotForked("its zygote died before it could be forked"))
+
+    # ── a warden goes ────────────────────────────────────────────────────────────────────────────
+
+    def _exited(self, run: LiveRun) -> None:
+        """The kernel says that the warden is gone. Without its last word, wait a moment for what is on its way."""
+        assert run.pidfd is not None
+        self._actor.unwatch(run.pidfd)
+        while self._drain_wardens():
+            pass
+        if run.state.record is None:
+            self._actor.after(LAST_WORDS_S, lambda: self._prove(run))
+        else:
+            self._prove(run)
+
+    def _prove(self, run: LiveRun) -> None:
+        """Nothing is left if the namespace went with the warden, or the warden itself saw ECHILD."""
+        if self._rung.gone_with_warden or run.state.record is not None:
+            run.proof = self._rung.proof
+            run.advance(lifecycle.WardenGone())
+        elif not self._links[run.record.agent].alive:
+            run.proof = "none"  # warden and zygote were both killed where no namespace holds the rest
+            run.advance(lifecycle.WardenGone())
+
+    def _reaped(self, run: LiveRun) -> None:
+        """The zygote waited for the warden and ended its orphans: where no namespace does it, the proof."""
+        if not self._rung.gone_with_warden and run.state.record is None:
+            run.proof = self._rung.proof
+            self._actor.after(LAST_WORDS_S, lambda: run.advance(lifecycle.WardenGone()))
+
+    def release(self, run: LiveRun) -> None:
+        """The run ended: its key opens nothing any more, its pidfd is closed."""
+        if run.keys is not None:
+            self._guard.dismiss(run.keys.public)
+        if run.pidfd is not None:
+            self._actor.unwatch(run.pidfd)
+            os.close(run.pidfd)
+            run.pidfd = None
+        if run.kind is not None:
+            self.kinds[run.record.agent] = run.kind
+
+
+def _asked(run: LiveRun) -> tuple[str, str, int]:
+    return ("fork", run.record.run_id, run.record.attempt)
+
+
+def _keys_pipe(run: LiveRun) -> int:
+    """The read end of a pipe that holds the run's keys, and nothing else ever."""
+    assert run.keys is not None
+    reads, writes = os.pipe()
+    os.write(writes, run.keys.public + run.keys.secret)
+    os.close(writes)
+    return reads
+
+
+def _kill_stranger(pidfd: int) -> None:
+    """A warden that came after its run was given up."""
+    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    os.close(pidfd)

@@ -1,0 +1,62 @@
+"""The runs that have not ended: who is there, who waits for a slot."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from . import admission
+from .live_run import LiveRun
+
+
+class Register:
+    """Every unended run by its id, and the queue in order of arrival. Holds no ended run."""
+
+    def __init__(self, max_live: int, max_concurrent: Mapping[str, int]) -> None:
+        self._max_live = max_live
+        self._max_concurrent = max_concurrent
+        self._runs: dict[str, LiveRun] = {}
+        self._queue: dict[str, LiveRun] = {}
+        self._slots: Counter[str] = Counter()  # agent → runs that hold one
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def get(self, run_id: str) -> LiveRun | None:
+        """The run, if it has not ended."""
+        return self._runs.get(run_id)
+
+    def all(self) -> list[LiveRun]:
+        """A copy, so that runs may end meanwhile."""
+        return list(self._runs.values())
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a slot."""
+        return len(self._queue)
+
+    def live(self, agent: str) -> int:
+        """How many runs of this agent hold a slot."""
+        return self._slots[agent]
+
+    def enter(self, run: LiveRun) -> int:
+        """A new run waits; its position in the queue, from 1."""
+        self._runs[run.record.run_id] = self._queue[run.record.run_id] = run
+        return len(self._queue)
+
+    def admit(self) -> Iterable[LiveRun]:
+        """Runs that may start now; from here on each holds a slot until `leave`."""
+        if not self._queue:
+            return []
+        waiting = ((run_id, run.record.agent) for run_id, run in self._queue.items())
+        admitted = admission.admissible(waiting, self._slots, self._max_live, self._max_concurrent)
+        return [self._take_slot(run_id) for run_id in admitted]
+
+    def leave(self, run: LiveRun) -> None:
+        """It ended: its slot is free."""
+        self._runs.pop(run.record.run_id, None)
+        if self._queue.pop(run.record.run_id, None) is None and self._slots[run.record.agent]:
+            self._slots[run.record.agent] -= 1
+
+    def _take_slot(self, run_id: str) -> LiveRun:
+        run = self._queue.pop(run_id)
+        self._slots[run.record.agent] += 1
+        return run
