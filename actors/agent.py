@@ -38,7 +38,7 @@ def main(fd: int, spec: AgentSpec, run_id: str) -> NoReturn:
     try:
         _inherit_nothing()
         code = _live(Channel(fd), spec, run_id)
-    except BaseException:
+    except BaseException:  # noqa: BLE001  # whatever it is, the process must not return into the warden's code
         traceback.print_exc()
         code = EXIT_FAILED
     _leave(code)
@@ -93,7 +93,7 @@ def _run_agent(
             call.perform(interruption)
         finally:
             disarm()
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  # an agent may raise anything, and all of it is an ending
         return ending_of_raise(error, call, interruption.wished)
     return ending_of_return(call, interruption.wished)
 
@@ -111,7 +111,7 @@ def _inherit_nothing() -> None:
     """Drop what the zygote had planned for its own end: only the agent's exit handlers run in the agent."""
     atexit._clear()
     vars(weakref.finalize)["_registry"].clear()
-    setattr(weakref.finalize, "_registered_with_atexit", False)
+    setattr(weakref.finalize, "_registered_with_atexit", False)  # noqa: B010  # private: not in the stubs
     atexit.register(logging.shutdown)  # its own registration went with the rest
     faulthandler.enable()
     if isinstance(sys.stdout, io.TextIOWrapper):  # a line in a buffer would be lost with a killed process
@@ -126,6 +126,6 @@ def _leave(code: int) -> NoReturn:
             step()
         except Interrupted:
             continue
-        except BaseException:
+        except BaseException:  # noqa: BLE001  # the agent's own handlers; the process ends all the same
             traceback.print_exc()
     os._exit(code)

@@ -87,7 +87,7 @@ class Conversation:
                 interrupt(message)
         except Interrupted:
             raise
-        except (Exception, SystemExit):
+        except (Exception, SystemExit):  # noqa: BLE001  # the agent's own code
             traceback.print_exc()
 
 

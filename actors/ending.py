@@ -103,6 +103,6 @@ def describe(error: BaseException) -> str:
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     try:
         text = str(error)
-    except Exception:
+    except Exception:  # noqa: BLE001  # an agent's own exception class, which may be broken in any way
         text = "its message can't be printed"
     return f"{name}: {text}" if text else name

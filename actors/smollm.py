@@ -98,7 +98,7 @@ class SmolLM:
             try:
                 self._engine.handle_chat_completions(request, take)
                 chunks.put(None)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # raised again below, where the caller is
                 chunks.put(error)
 
         threading.Thread(target=ask, name="smollm", daemon=True).start()
