@@ -53,10 +53,11 @@ class StopPlan:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`began`: the agent was let go. `killed`: we killed a silent warden. `trouble`: why it could not start."""
+    """`greeted`: the warden said hello. `began`: the agent was let go. `killed`: we killed a silent warden. `trouble`: why it could not start."""
 
     phase: Phase = Phase.QUEUED
     stop: StopPlan | None = None
+    greeted: bool = False
     began: bool = False
     killed: bool = False
     record: ExitRecord | None = None
@@ -170,6 +171,8 @@ def _stop_queued(state: State, message: StopWanted) -> Decision:
 def _forked(state: State, _message: WardenForked) -> Decision:
     if state.stop is not None or state.trouble is not None:  # it must not begin
         return replace(state, phase=Phase.STOPPING, killed=True), (Effect.KILL_WARDEN,)
+    if state.greeted:
+        return _begin(state)
     return replace(state, phase=Phase.STARTING), (Effect.EXPECT_HELLO,)
 
 
@@ -192,8 +195,13 @@ def _fork_silent(state: State, message: Silent) -> Decision:
     return replace(state, trouble=message.why), ()
 
 
-def _begin(state: State, _message: Greeted) -> Decision:
-    return replace(state, phase=Phase.RUNNING, began=True), (Effect.BEGIN,)
+def _greeted_early(state: State, _message: Greeted) -> Decision:
+    """The hello overtook the zygote's answer. It begins when the pidfd is here: what can't be killed must not run."""
+    return replace(state, greeted=True), ()
+
+
+def _begin(state: State, _message: Greeted | None = None) -> Decision:
+    return replace(state, phase=Phase.RUNNING, greeted=True, began=True), (Effect.BEGIN,)
 
 
 def _stop_starting(state: State, message: StopWanted) -> Decision:
@@ -253,7 +261,7 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.FORKING, Admitted): _ignore,
     (Phase.FORKING, WardenForked): _forked,
     (Phase.FORKING, NotForked): _not_forked,
-    (Phase.FORKING, Greeted): _ignore,  # a hello is believed once the pidfd is here
+    (Phase.FORKING, Greeted): _greeted_early,
     (Phase.FORKING, StopWanted): _stop_forking,
     (Phase.FORKING, Recorded): _ignore,
     (Phase.FORKING, Silent): _fork_silent,
