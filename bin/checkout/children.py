@@ -3,21 +3,26 @@
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import BinaryIO
 
 GRACE_S = 15.0  # tests that are interrupted have processes of their own to end
 
 
 def run(
-    command: Sequence[str], cwd: str, env: Mapping[str, str] | None = None, timeout_s: float | None = None
+    command: Sequence[str], cwd: str, timeout_s: float | None = None, output: BinaryIO | None = None
 ) -> int:
-    """Its exit code; what it prints is seen. Raises TimeoutExpired when it took too long, after ending it.
+    """Its exit code. Raises TimeoutExpired when it took too long, after ending it.
+
+    What it prints is seen, or goes to `output`.
 
     It gets a process group of its own, so that it hears of a ctrl-C once and from us, whether that came from
     the terminal or by `kill`.
     """
-    child = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, process_group=0)
+    child = subprocess.Popen(
+        command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+    )
     try:
         return child.wait(timeout_s)
     except BaseException:

@@ -5,7 +5,7 @@ To add one: a function here, and its name in STEPS.
 
 import os
 import subprocess
-import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -104,13 +104,19 @@ SMOKE = [
 
 
 def starts(command: list[str], venv: str, cwd: str) -> bool:
-    path = os.path.join(venv, "bin", command[0])
+    """Whether it ends well; if not, what it printed is shown."""
     print(f"$ {' '.join(command)}", flush=True)
-    try:
-        return run([path, *command[1:]], cwd, timeout_s=60) == 0
-    except subprocess.TimeoutExpired:
-        print("did not end within 60 s", file=sys.stderr)
-        return False
+    path = os.path.join(venv, "bin", command[0])
+    with tempfile.TemporaryFile() as output:
+        try:
+            code = run([path, *command[1:]], cwd, timeout_s=60, output=output)
+            end = f"exit code {code}"
+        except subprocess.TimeoutExpired:
+            code, end = None, "did not end within 60 s"
+        if code != 0:
+            output.seek(0)
+            print(output.read().decode(errors="replace"), end, flush=True)
+    return code == 0
 
 
 STEPS: dict[str, Callable[[Context], Outcome]] = {

@@ -41,18 +41,11 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # What a module must not reach, by whatever way round: these processes run beside, or are, untrusted code, and
 # each of the thousand pays for what it loads.
+SUPERVISION = {"actors.supervisor", "actors.journal", "http", "aiohttp", "psutil", "sqlite3", "uvloop"}
 MUST_NOT_REACH: dict[str, set[str]] = {
-    "actors.warden": {"actors.supervisor", "actors.journal", "http", "aiohttp", "sqlite3"},
-    "actors.agent": {
-        "actors.supervisor",
-        "actors.journal",
-        "actors.mailbox",
-        "http",
-        "aiohttp",
-        "sqlite3",
-        "zmq",
-    },
-    "actors.zygote": {"actors.supervisor", "actors.journal", "http", "aiohttp", "sqlite3"},
+    "actors.zygote": SUPERVISION,
+    "actors.warden": SUPERVISION,
+    "actors.agent": {*SUPERVISION, "actors.mailbox", "actors.warden", "zmq"},
 }
 
 # Who alone may import a library: one outside library, one place that knows it.
@@ -61,9 +54,12 @@ ONLY_IN: dict[str, set[str]] = {
     "ctypes": {"actors.containment.linux"},
     "dill": {"actors.spawning"},
     "multiprocess": {"actors.spawning"},
+    "psutil": {"bin"},
     "rich": {"bin"},
+    "setproctitle": {"actors.birth"},
     "sqlite3": {"actors.journal"},
     "typer": {"bin"},
+    "xllamacpp": {"actors.smollm"},
     "zmq": {"actors.mailbox"},
     # Nothing that comes from a run is ever unpickled, and the surest way is to have nobody who could.
     "marshal": set(),
