@@ -18,7 +18,7 @@ from .records import ProcessIdentity
 _KEPT_VARIABLES = frozenset(
     {"PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 )
-_NOT_RESETTABLE = frozenset({signal.SIGKILL, signal.SIGSTOP})
+_RESET = tuple(int(number) for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP} if number < 32)
 
 
 def entitle(role: str) -> None:
@@ -39,11 +39,15 @@ def scrub_environment() -> None:
 
 
 def forget_parent_signals() -> None:
-    """After a fork: no wake-up descriptor, no handler and no mask of the parent's (a shared one would act there)."""
+    """After a fork: no wake-up descriptor, no handler and no mask of the parent's (a shared one would act there).
+
+    SIGPIPE and SIGXFSZ stay ignored, as in any Python. Real-time signals have no handler in our processes.
+    """
     signal.set_wakeup_fd(-1)
-    for number in signal.valid_signals() - _NOT_RESETTABLE:
-        if callable(signal.getsignal(number)):
-            signal.signal(number, signal.SIG_DFL)
+    for number in _RESET:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     atexit._clear()
 
