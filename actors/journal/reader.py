@@ -66,7 +66,7 @@ class _Line(msgspec.Struct):
 class Reader:
     """A view of one state folder's journal as of the last commit. Any thread may use it, one at a time.
 
-    Every call blocks for as long as it reads: microseconds for a run, about 1 ms per MB of batches.
+    Every call blocks for as long as it reads: microseconds for a run, 3 µs for each small batch of a page.
     """
 
     def __init__(self, folder: Path) -> None:

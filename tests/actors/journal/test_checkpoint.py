@@ -61,13 +61,14 @@ def test_the_wal_stays_bounded_under_steady_writes_while_a_slow_reader_pages(
     steady = SteadyWriter(folder, writer)
     seen: list[int] = []
 
-    def begun_often_enough() -> bool:
+    def written_thrice_the_wal() -> bool:
         seen.extend(numbers(reader.batches(steady.key, seen[-1] if seen else 0, BLOB_BYTES)))
-        return times_begun(folder / "journal.db-wal") >= 30
+        often = times_begun(folder / "journal.db-wal") >= 10
+        return often and steady.last // BATCH * BLOB_BYTES > 3 * steady.peak_bytes
 
-    steady.write_until(begun_often_enough, "the WAL was not begun anew often enough")
-    written = steady.last // BATCH * BLOB_BYTES
-    assert steady.peak_bytes < written / 2, f"{written} bytes written"
+    # The thread may be starved for a while on a busy machine; but a WAL that is not begun anew is always larger
+    # than all that was written.
+    steady.write_until(written_thrice_the_wal, "the WAL grew with what was written")
     assert seen == list(range(1, seen[-1] + 1))
     assert numbers(everything(reader, steady.key, max_bytes=1 << 20)) == list(range(1, steady.last + 1))
 
