@@ -33,7 +33,7 @@ def serve(
 
 def _serve(config: Path | None, flags: dict[str, object], api_key: str | None) -> int:
     # Imported late: these rooms are root's alone, and `--help` needs none of them.
-    from ..actors.errors import ContainmentMissing, StateFolderTaken, StateFolderUnusable
+    from ..actors.errors import ContainmentMissing, PortTaken, StateFolderTaken, StateFolderUnusable
     from ..config.errors import ConfigError
     from ..config.settings import load
 
@@ -44,7 +44,7 @@ def _serve(config: Path | None, flags: dict[str, object], api_key: str | None) -
         return root.serve(settings, api_key)
     except ConfigError as error:
         raise CommandError(str(error), ExitCode.REFUSED, "configuration") from error
-    except (ContainmentMissing, StateFolderTaken, StateFolderUnusable) as error:
+    except (ContainmentMissing, PortTaken, StateFolderTaken, StateFolderUnusable) as error:
         raise CommandError(str(error), ExitCode.REFUSED, type(error).__name__) from error
 
 

@@ -16,12 +16,14 @@ from ..outcome import CommandError, ExitCode
 from .processes import family, kill_all, left_of
 
 START_S = 20.0
-LEAVE_S = 10.0
+LEAVE_S = 6.0  # more than the two graces below
 LEFTOVER_S = 1.0  # the kernel may take a moment to take the last one away
 LISTENING = re.compile(r"listening on (http://\S+)")
 CONFIG = """\
 [runs]
 builtin_agents = [{builtin}]
+interrupt_grace_s = 0.4
+terminate_grace_s = 0.4
 
 [agents.count]
 description = "counts, one message after another"
@@ -58,25 +60,36 @@ class DemoServer:
 
         Raises CommandError, with what the server said, where it does not come up.
         """
-        if not wait(self._settled, START_S) or not self._url:
-            raise self._not_up()
+        if not wait(self._settled, START_S):
+            raise CommandError(f"the demo's server did not start within {START_S:.0f} s: {self._words()}")
+        if not self._url:
+            raise self._ended()
         key = self._folder / "state" / "key"
         return ApiClient(self._url, key.read_text().strip() if key.exists() else None)
 
     def leave(self) -> Departure:
-        """End it as an operator would, and by force where that is not enough. Blocks 11 s at most."""
+        """End it as an operator would, and by force where that is not enough. Blocks 20 s at most."""
         everyone = family(self.pid)
-        self._process.terminate()
-        try:
-            code: int | None = self._process.wait(LEAVE_S)
-        except subprocess.TimeoutExpired:
-            code = None
+        code = self._terminated()
+        if code is None:
+            code = self._terminated()  # the second time it gives its runs no grace
+        if code is None:
             everyone += family(self.pid)
+            # Root last: whatever dies before it, it still buries.
+            kill_all(process for process in everyone if process.pid != self.pid)
+            self._terminated()
             self._process.kill()
             self._process.wait()
         left = left_of(everyone, LEFTOVER_S)
         kill_all(everyone)
         return Departure(code, left)
+
+    def _terminated(self) -> int | None:
+        self._process.terminate()
+        try:
+            return self._process.wait(LEAVE_S)
+        except subprocess.TimeoutExpired:
+            return None
 
     def _read(self) -> None:
         assert self._process.stdout
@@ -89,15 +102,14 @@ class DemoServer:
                     self._settled.set()
         self._settled.set()
 
-    def _not_up(self) -> CommandError:
-        code = self._process.poll()
-        said = "".join(self._said).strip() or "it said nothing"
-        if code is None:
-            return CommandError(f"the demo's server did not start within {START_S:.0f} s: {said}")
+    def _ended(self) -> CommandError:
+        code = self._process.wait()  # it closed its output, so it is about to be gone
         refused = ExitCode.REFUSED if code == ExitCode.REFUSED else ExitCode.FAILED
-        return CommandError(
-            f"the demo's server ended with code {code}: {said}", refused, "server_not_started"
-        )
+        message = f"the demo's server ended with code {code}: {self._words()}"
+        return CommandError(message, refused, "server_not_started")
+
+    def _words(self) -> str:
+        return "".join(self._said).strip() or "it said nothing"
 
 
 @contextmanager
@@ -124,9 +136,15 @@ def _start(folder: Path, agents: Sequence[str]) -> DemoServer:
         text=True,
         errors="replace",
         cwd=folder,
-        # The settings of whoever runs the demo are not the demo's.
-        env={name: value for name, value in os.environ.items() if not name.startswith("RUNWARD_")},
+        env=_environment(folder),
         # A terminal's ctrl-C is for the demo, which ends its server in its own order.
         start_new_session=True,
     )
     return DemoServer(process, folder)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Ours, without the settings of whoever runs the demo; what is temporary goes into the demo's folder."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("RUNWARD_")}
+    ours.pop("XDG_RUNTIME_DIR", None)
+    return ours | {"TMPDIR": str(folder)}

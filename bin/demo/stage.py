@@ -11,8 +11,7 @@ from .view import View
 from .waiting import LOOK_S, Waits
 from .watch import Watched
 
-SPIN_S = 1.5  # how long the runaway may run away
-GRACE_S = 0.4  # what each rung gives it
+SPIN_S = 1.5  # how long the runaway may run away; the grace of its stop is in the server's settings
 RUNS_S = 20.0
 MODEL_S = 180.0
 
@@ -53,6 +52,6 @@ class _Stopper:
 
     def _stop(self) -> None:
         try:
-            self._client.stop(self._spin.run_id, grace_s=GRACE_S, reason="the demo stops its runaway")
+            self._client.stop(self._spin.run_id, reason="the demo stops its runaway")
         except ClientError as error:
             self._spin.trouble = f"the stop failed: {error}"
