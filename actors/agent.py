@@ -22,7 +22,7 @@ from ..config.settings import AgentSpec
 from .calling import FunctionCall
 from .channel import Channel, claim_line
 from .conversation import Conversation
-from .ending import EXIT_FAILED, Ending, ending_of_raise, ending_of_return
+from .ending import EXIT_FAILED, Ending, ending_of_raise, ending_of_return, fitted
 from .entrypoints import Kind, kind_of, load
 from .interruption import Interrupted, Interruption, SigtermHandler
 from .messages import EventRefused, Interrupt, Start
@@ -30,21 +30,22 @@ from .records import RunInput
 from .run import Run
 
 
-def main(fd: int, spec: AgentSpec, run_id: str) -> NoReturn:
+def main(fd: int, spec: AgentSpec, run_id: str, max_event_bytes: int = 1_048_576) -> NoReturn:
     """Live one run and exit. Called by the warden in the forked child, with its end of the socketpair.
 
+    `max_event_bytes` is the longest line that the warden takes; an output that is longer fails the run.
     Exit code: 0 completed, 1 it raised or could not start, 130 interrupted, else what it gave `sys.exit`.
     """
     try:
         _inherit_nothing()
-        code = _live(Channel(fd), spec, run_id)
+        code = _live(Channel(fd), spec, run_id, max_event_bytes)
     except BaseException:  # noqa: BLE001  # whatever it is, the process must not return into the warden's code
         traceback.print_exc()
         code = EXIT_FAILED
     _leave(code)
 
 
-def _live(channel: Channel, spec: AgentSpec, run_id: str) -> int:
+def _live(channel: Channel, spec: AgentSpec, run_id: str, max_event_bytes: int) -> int:
     """Make ready, wait for the start, run the agent, claim. Returns the exit code.
 
     All that can be done before the start is: the warden has other things to do until then.
@@ -56,6 +57,7 @@ def _live(channel: Channel, spec: AgentSpec, run_id: str) -> int:
     _thread.start_new_thread(_listen, (channel, start.put, interruption))
     pid = os.getpid()
     ending = _run_agent(spec, run_id, start.get, channel, interruption, handler.disarm)
+    ending = fitted(ending, max_event_bytes)
     # A process that the agent forked, and that came back through its code, has no word in this.
     if ending.claim is not None and os.getpid() == pid:
         channel.write(claim_line(ending.claim))
@@ -121,7 +123,7 @@ def _inherit_nothing() -> None:
 def _leave(code: int) -> NoReturn:
     """End as an interpreter does: threads, exit handlers, output. SIGTERM goes on to the next step."""
     join_threads = vars(threading)["_shutdown"]  # what the interpreter itself calls; it has no public name
-    for step in (join_threads, atexit._run_exitfuncs, sys.stdout.flush, sys.stderr.flush):
+    for step in (join_threads, atexit._run_exitfuncs, _flush):
         try:
             step()
         except Interrupted:
@@ -129,3 +131,9 @@ def _leave(code: int) -> NoReturn:
         except BaseException:  # noqa: BLE001  # the agent's own handlers; the process ends all the same
             traceback.print_exc()
     os._exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()

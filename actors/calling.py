@@ -13,8 +13,8 @@ from .interruption import Interruption
 from .records import Usage
 from .run import Run
 
-#: Joined deltas longer than this (characters) are no output: no event could hold them, only memory.
-LONGEST_JOINED = 2**20
+#: Joined deltas longer than this (characters) are no output: they take memory, and an event must hold them.
+LONGEST_JOINED = 2**18
 
 
 class Deltas:

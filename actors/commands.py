@@ -23,7 +23,7 @@ from .messages import (
     StopRun,
     ToSupervisor,
 )
-from .records import RunRecord
+from .records import RunInput, RunRecord
 from .register import Register
 
 
@@ -60,9 +60,11 @@ class Commands:
         refusal = self._why_not(command)
         if refusal is not None:
             return refusal
-        record = _new_record(command, self._house.now())
-        key = self._house.journal.add_run(record, command.given)
-        run = LiveRun(self._house, key, record, command.given)
+        given = command.given
+        if given.session_id is None:  # as hermes has it: a run alone is a session of its own
+            given = msgspec.structs.replace(given, session_id=command.run_id)
+        record = _new_record(command, given, self._house.now())
+        run = LiveRun(self._house, self._house.journal.add_run(record, given), record, given)
         run.queued(self._register.enter(run))
         self._house.admit()
         return RunAccepted(command.id, command.run_id)
@@ -121,15 +123,15 @@ class Commands:
         )
 
 
-def _new_record(command: StartRun, now: float) -> RunRecord:
+def _new_record(command: StartRun, given: RunInput, now: float) -> RunRecord:
     return RunRecord(
         run_id=command.run_id,
         agent=command.agent,
         created_at=now,
         updated_at=now,
-        session_id=command.given.session_id,
+        session_id=given.session_id,
         parent_run_id=command.parent_run_id,
-        metadata=command.given.metadata,
-        model=command.given.model,
+        metadata=given.metadata,
+        model=given.model,
         owner=command.owner,
     )

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from .channel import UNENCODABLE, ClaimKind, ClaimLine, to_json
+from .channel import UNENCODABLE, ClaimKind, ClaimLine, claim_line, to_json
 from .entrypoints import Kind
 from .interruption import Interrupted
 from .records import Usage
 
+LONGEST_ERROR = 4096  # characters of a message: the whole traceback is on stderr
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130  # as a shell reports Ctrl-C
 
@@ -93,6 +94,17 @@ def _ending(claim: ClaimKind, call: Call | None, error: str | None = None) -> En
     return Ending(made, _exit_code(claim))
 
 
+def fitted(ending: Ending, longest: int) -> Ending:
+    """The same, if its line is at most so many bytes; else the output is left out, and the claim says so."""
+    claim = ending.claim
+    if claim is None or (size := len(claim_line(claim))) <= longest:
+        return ending
+    kind: ClaimKind = "exception" if claim.claim == "completed" else claim.claim
+    problem = f"ValueError: the output is {size} bytes of JSON, and an event holds at most {longest}"
+    claim = msgspec.structs.replace(claim, claim=kind, output=msgspec.UNSET, error=claim.error or problem)
+    return Ending(claim, _exit_code(kind))
+
+
 def _exit_code(claim: ClaimKind) -> int:
     return {"completed": 0, "interrupted": EXIT_INTERRUPTED}.get(claim, EXIT_FAILED)
 
@@ -105,4 +117,4 @@ def describe(error: BaseException) -> str:
         text = str(error)
     except Exception:  # noqa: BLE001  # an agent's own exception class, which may be broken in any way
         text = "its message can't be printed"
-    return f"{name}: {text}" if text else name
+    return f"{name}: {text[:LONGEST_ERROR]}" if text else name

@@ -68,7 +68,3 @@ class JournalFull(RunwardError):
 
 class PortTaken(RunwardError):
     """The address can't be listened on."""
-
-
-class StartTimedOut(RunwardError):
-    """A process of ours did not come up, or fell over again and again."""

@@ -44,6 +44,9 @@ def serve(settings: Settings, api_key: str | None) -> int:
 
     Raises `ContainmentMissing`, `StateFolderTaken`, `StateFolderUnusable`, `PortTaken`: nothing was started then.
     """
+    unsupported = linux.supported()
+    if unsupported is not None:
+        raise ContainmentMissing(unsupported)
     found = probe(settings.containment.kill)
     check_required(found, settings.containment.require)
     state_dir = Path(settings.state.dir)

@@ -4,18 +4,16 @@ Agents get at these names with `from runward import Interrupted, Run`.
 """
 
 import os
-import re
 from functools import lru_cache
 from typing import Any
 
 from .channel import Channel, event_line
+from .intake import why_not
 from .interruption import Interrupted, Interruption
 from .records import RunInput, Usage
 
 __all__ = ["Interrupted", "Run", "event_name"]
 
-_DOTTED = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
-_OWNED = ("run.", "stream.", "approval.")
 _OWNED_FIELDS = frozenset({"event", "run_id", "seq", "timestamp"})
 
 
@@ -67,8 +65,6 @@ class Run:
 @lru_cache(maxsize=256)
 def event_name(event: str) -> str:
     """The name, if an agent may emit it; else ValueError. The warden has the last word."""
-    if not _DOTTED.fullmatch(event):
-        raise ValueError(f"{event!r} is no event name: it must be dotted, as in 'tool.started'")
-    if event.startswith(_OWNED):
-        raise ValueError(f"{event!r} belongs to the runtime: choose a name that does not begin with {_OWNED}")
+    if (why := why_not(event)) is not None:
+        raise ValueError(f"event {event!r} is not allowed: {why}")
     return event
