@@ -25,7 +25,7 @@ from .actor import Actor
 from .containment import linux
 from .containment.probe import Found, check_required, probe
 from .containment.reaping import reap_dead
-from .errors import BadMessage
+from .errors import BadMessage, ContainmentMissing
 from .journal.lock import StateLock
 from .mailbox import KeyPair
 from .messages import ShutDown
