@@ -1,0 +1,56 @@
+"""`runward bench` as a real process: small, for its shape and not its figures."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCH = [sys.executable, "-P", "-m", "runward", "bench"]
+
+
+def bench(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*BENCH, *words], cwd=cwd, capture_output=True, text=True, check=False, timeout=55)
+
+
+@pytest.fixture(scope="module")
+def quick_trivial(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    done = bench("--quick", "--only", "trivial", "--json", cwd=tmp_path_factory.mktemp("cwd"))
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def test_the_document_says_what_was_measured_on_what(quick_trivial: dict[str, Any]) -> None:
+    assert quick_trivial["object"] == "bench"
+    assert quick_trivial["quick"] is True
+    assert set(quick_trivial["machine"]) == {"cpus", "kernel", "machine", "python", "load"}
+    assert quick_trivial["problems"] == []
+
+
+def test_a_figure_stands_beside_its_targets(quick_trivial: dict[str, Any]) -> None:
+    line = next(
+        line for line in quick_trivial["figures"] if (line["figure"], line["server"]) == ("p50", "full")
+    )
+    assert (line["row"], line["unit"], line["first"], line["then"]) == ("trivial", "ms", 15, 6)
+    assert line["value"] > 0
+    assert line["reaches"] in ("then", "first", "miss")
+
+
+def test_cpu_time_is_told_by_role(quick_trivial: dict[str, Any]) -> None:
+    line = next(line for line in quick_trivial["cpu"] if line["server"] == "full")
+    assert {"root", "supervisor", "facade", "zygote", "client", "ours"} <= set(line["roles"])
+
+
+def test_an_unknown_row_is_refused_by_name(tmp_path: Path) -> None:
+    done = bench("--only", "trivail", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "trivail" in done.stderr
+
+
+def test_the_rows_can_be_listed(tmp_path: Path) -> None:
+    done = bench("--list", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "trivial" in done.stdout
