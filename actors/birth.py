@@ -18,7 +18,9 @@ from .records import ProcessIdentity
 _KEPT_VARIABLES = frozenset(
     {"PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 )
-_RESET = tuple(int(number) for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP} if number < 32)
+_RESET = tuple(
+    int(number) for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP} if number < 32
+)
 
 
 def entitle(role: str) -> None:

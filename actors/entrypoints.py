@@ -157,9 +157,9 @@ def arguments(
     if unknown := sorted(options.keys() - taken(signature, options).keys()):
         raise TypeError(f"the agent takes no option {', '.join(map(repr, unknown))}; it is {signature}")
     named = dict(options)
-    if (by_name := signature.parameters.get("run")) is not None and by_name.kind is by_name.KEYWORD_ONLY:
+    positional = (text, run) if _has_second_place(signature, options) else (text,)
+    if len(positional) == 1 and _takes_by_name(signature, "run"):
         named.setdefault("run", run)
-    positional = (text, run) if _has_place_for_run(signature, options) else (text,)
     signature.bind(*positional, **named)
     return positional, named
 
@@ -177,10 +177,19 @@ def _plain_places(target: Any) -> int | None:
     return None if more else code.co_argcount
 
 
-def _has_place_for_run(signature: inspect.Signature, options: Mapping[str, Any]) -> bool:
-    """Whether there is a second positional parameter that is not an option with a default of its own."""
+def _has_second_place(signature: inspect.Signature, options: Mapping[str, Any]) -> bool:
+    """Whether the second positional parameter is for the run: it is not an option, given or with a default."""
     parameters = signature.parameters.values()
-    places = [each for each in parameters if each.kind in _POSITIONAL and each.name not in options]
+    places = [each for each in parameters if each.kind in _POSITIONAL]
     if len(places) < 2:
         return any(each.kind is each.VAR_POSITIONAL for each in parameters)
-    return places[1].default is inspect.Parameter.empty or places[1].name == "run"
+    second = places[1]
+    return second.name not in options and (second.default is second.empty or second.name == "run")
+
+
+def _takes_by_name(signature: inspect.Signature, name: str) -> bool:
+    parameter = signature.parameters.get(name)
+    return parameter is not None and parameter.kind in (
+        parameter.POSITIONAL_OR_KEYWORD,
+        parameter.KEYWORD_ONLY,
+    )

@@ -14,6 +14,7 @@ from .errors import PortTaken
 from .roles import ApiKey, Paths
 
 LONGEST_RUNTIME_PATH = 90  # an ipc path ends at 107 bytes
+RUNTIME_PREFIX = "runward-"
 BACKLOG = 1024
 LOCAL_KEY = "local"
 ENVIRONMENT_KEY = "environment"
@@ -41,19 +42,40 @@ def url(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def runtime_folder() -> Paths:
-    """A new 0700 folder for the sockets, in the user's runtime folder if that is there and short enough."""
+def runtime_folder(state_dir: Path) -> Paths:
+    """A new 0700 folder for the sockets, in the user's runtime folder if that is there and short enough.
+
+    The state folder remembers it, so that what a server that was killed left behind goes with the next start.
+    """
+    _remove_left_behind(state_dir / "runtime")
+    folder = tempfile.mkdtemp(prefix=RUNTIME_PREFIX, dir=_runtime_parent())
+    _write_private(state_dir / "runtime", folder)
+    return Paths(folder)
+
+
+def _remove_left_behind(note: Path) -> None:
+    """Only what has our name and is ours: the note might be old, and the path another's by now."""
+    try:
+        folder = Path(note.read_text())
+        if folder.name.startswith(RUNTIME_PREFIX) and folder.lstat().st_uid == os.geteuid():
+            shutil.rmtree(folder, ignore_errors=True)
+    except (OSError, ValueError):
+        return
+
+
+def _runtime_parent() -> str:
     parent = os.environ.get("XDG_RUNTIME_DIR", "")
     if not (parent and len(parent) < LONGEST_RUNTIME_PATH - 20 and os.access(parent, os.W_OK)):
         parent = tempfile.gettempdir()
     if len(parent) > LONGEST_RUNTIME_PATH - 20:
         parent = "/tmp"  # mkdtemp makes the name unguessable and the folder 0700
-    return Paths(tempfile.mkdtemp(prefix="runward-", dir=parent))
+    return parent
 
 
-def remove_runtime_folder(paths: Paths) -> None:
+def remove_runtime_folder(paths: Paths, state_dir: Path) -> None:
     """Take the sockets away."""
     shutil.rmtree(paths.runtime, ignore_errors=True)
+    (state_dir / "runtime").unlink(missing_ok=True)
 
 
 def hashed(key: str) -> str:

@@ -85,7 +85,7 @@ class Root(Actor):
         self._listening = listening
         self._state_dir = Path(settings.state.dir)
         self._api_keys = front_door.api_keys(settings.auth, api_key, self._state_dir)
-        self._paths = front_door.runtime_folder()
+        self._paths = front_door.runtime_folder(self._state_dir)
         self._server_keys = _new_keys()
         self._facade_keys = [_new_keys() for _ in range(settings.http.workers)]
         self._cookie_secret = secrets.token_bytes(32)
@@ -266,7 +266,7 @@ class Root(Actor):
             self._kill(role)
         self._reap_all()
         front_door.forget_server(self._state_dir)
-        front_door.remove_runtime_folder(self._paths)
+        front_door.remove_runtime_folder(self._paths, self._state_dir)
         self.close()
 
     def _reap_all(self) -> None:

@@ -48,12 +48,13 @@ KEYS_LENGTH = 80  # two Z85 keys
 LAST_WORD_S = 5.0  # how long the exit record waits to be acked
 
 
-def main(start: ZygoteStart, run_id: str, attempt: int, keys_fd: int, supervisor_pidfd: int) -> NoReturn:
-    """Be the warden of this run. Called by the zygote in the child it just forked; never returns."""
+def main(
+    start: ZygoteStart, run_id: str, attempt: int, keys_fd: int, supervisor_pidfd: int, uid: int, gid: int
+) -> NoReturn:
+    """Be the warden of this run. Called by the zygote, whose ids are given, in the child it just forked."""
     code = 1
     try:
         rung = rungs.RUNGS[start.kill_rung]
-        uid, gid = os.geteuid(), os.getegid()
         birth.forget_parent_signals()
         birth.keep_only((keys_fd, supervisor_pidfd))
         birth.entitle(f"warden {run_id}")

@@ -49,7 +49,10 @@ class Zygote(Actor):
         self._tell(ZygoteReady(os.getpid()))
 
     def _take(self) -> None:
-        body, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 4)
+        try:
+            body, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 4)
+        except ConnectionResetError:  # the supervisor closed with our last message unread
+            body, descriptors = b"", []
         if not body:
             self.stop()
             return
@@ -62,13 +65,15 @@ class Zygote(Actor):
                 os.close(descriptor)
 
     def _fork(self, asked: Fork, descriptors: list[int]) -> None:
+        uid, gid = os.geteuid(), os.getegid()
         try:
             child = rungs.fork_warden(self._rung, self._start.user_namespace)
         except OSError as error:
             self._tell(ForkFailed(asked.run_id, asked.attempt, f"{error.strerror} (errno {error.errno})"))
             return
         if child is None:
-            warden.main(self._start, asked.run_id, asked.attempt, descriptors[0], self._supervisor_pidfd)
+            pidfd = self._supervisor_pidfd
+            warden.main(self._start, asked.run_id, asked.attempt, descriptors[0], pidfd, uid, gid)
         self._forked(asked, child)
 
     def _forked(self, asked: Fork, child: Child) -> None:

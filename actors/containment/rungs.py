@@ -37,7 +37,10 @@ def fork_warden(rung: KillRung, user_namespace: bool) -> linux.Child | None:
 
 
 def settle(rung: KillRung, user_namespace: bool, uid: int, gid: int) -> Callable[[], None]:
-    """In the warden: take the place that the rung gives it; returns the round of killing that `end_all` needs."""
+    """In the warden: take the place that the rung gives it; returns the round of killing that `end_all` needs.
+
+    `uid` and `gid` are the zygote's, asked before the fork: in a new user namespace they have no name yet.
+    """
     if rung is PIDNS:
         if user_namespace:
             linux.set_dumpable(True)  # else the maps are root's
