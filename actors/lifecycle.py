@@ -53,7 +53,10 @@ class StopPlan:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`greeted`: the warden said hello. `began`: the agent was let go. `killed`: we killed a silent warden. `trouble`: why it could not start."""
+    """`greeted`: the warden said hello. `began`: the agent was let go. `killed`: we killed a silent warden.
+
+    `trouble`: why it could not start, or why it is no longer believed.
+    """
 
     phase: Phase = Phase.QUEUED
     stop: StopPlan | None = None
