@@ -1,0 +1,208 @@
+"""The lifecycle as a table: every pair is there, and the histories that matter, written out."""
+
+from itertools import product
+from typing import NamedTuple, get_args
+
+import pytest
+
+from runward.actors.lifecycle import (
+    PUBLIC,
+    TABLE,
+    Effect,
+    LifeMessage,
+    Phase,
+    State,
+    StopPlan,
+    StopWanted,
+    step,
+)
+
+from .lives import (
+    ADMITTED,
+    FORKED,
+    GONE,
+    GREETED,
+    MESSAGES,
+    MISBEHAVED,
+    NOT_FORKED,
+    PLAN,
+    RECORDED,
+    SHUTDOWN,
+    SILENT,
+    STOP,
+    a_record,
+    live,
+)
+
+FORK, EXPECT_HELLO, BEGIN = Effect.FORK, Effect.EXPECT_HELLO, Effect.BEGIN
+ANNOUNCE, TELL, KILL = Effect.ANNOUNCE_STOP, Effect.TELL_STOP, Effect.KILL_WARDEN
+ACK, END = Effect.ACK_EXIT, Effect.END
+
+
+def test_every_pair_of_phase_and_message_is_in_the_table() -> None:
+    assert set(TABLE) == set(product(Phase, get_args(LifeMessage)))
+
+
+def test_one_of_each_message_is_tried_here() -> None:
+    assert [type(message) for message in MESSAGES] == list(get_args(LifeMessage))
+
+
+def test_every_phase_but_the_last_has_a_public_status() -> None:
+    assert set(PUBLIC) == set(Phase) - {Phase.ENDED}
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+@pytest.mark.parametrize("phase", Phase)
+def test_no_pair_raises_whatever_happened_before(phase: Phase, message: LifeMessage) -> None:
+    flags = product((None, PLAN, SHUTDOWN), *[(False, True)] * 3, (None, a_record()), (None, "trouble"))
+    for stop, greeted, began, killed, record, trouble in flags:
+        after, effects = step(State(phase, stop, greeted, began, killed, record, trouble), message)
+        assert isinstance(after, State)
+        assert all(isinstance(effect, Effect) for effect in effects)
+
+
+class History(NamedTuple):
+    """What is heard, one message after another, and what each leads to."""
+
+    name: str
+    turns: list[tuple[LifeMessage, tuple[Effect, ...]]]
+
+
+HISTORIES = [
+    History(
+        "it runs and ends by itself",
+        [
+            (ADMITTED, (FORK,)),
+            (FORKED, (EXPECT_HELLO,)),
+            (GREETED, (BEGIN,)),
+            (RECORDED, (ACK,)),
+            (GONE, (END,)),
+        ],
+    ),
+    History("it is stopped in the queue, where it is nothing but a wish", [(STOP, (END,)), (ADMITTED, ())]),
+    History(
+        "it is stopped while it is forked, so its warden never learns what it was for",
+        [(ADMITTED, (FORK,)), (STOP, ()), (FORKED, (KILL,)), (GREETED, ()), (GONE, (END,))],
+    ),
+    History(
+        "it is stopped while it is forked, and no fork comes",
+        [(ADMITTED, (FORK,)), (STOP, ()), (NOT_FORKED, (END,))],
+    ),
+    History(
+        "it is stopped before its warden greets",
+        [
+            (ADMITTED, (FORK,)),
+            (FORKED, (EXPECT_HELLO,)),
+            (STOP, (ANNOUNCE, KILL)),
+            (GREETED, ()),
+            (GONE, (END,)),
+        ],
+    ),
+    History(
+        "the hello overtakes the zygote's answer",
+        [(ADMITTED, (FORK,)), (GREETED, ()), (FORKED, (BEGIN,)), (RECORDED, (ACK,)), (GONE, (END,))],
+    ),
+    History(
+        "the hello overtakes the zygote's answer, and a stop comes between them",
+        [(ADMITTED, (FORK,)), (GREETED, ()), (STOP, ()), (FORKED, (KILL,)), (GONE, (END,))],
+    ),
+    History("its zygote dies", [(ADMITTED, (FORK,)), (NOT_FORKED, (END,)), (FORKED, (KILL,)), (GONE, ())]),
+    History(
+        "its zygote is stuck, and is ended for that",
+        [(ADMITTED, (FORK,)), (SILENT, ()), (NOT_FORKED, (END,))],
+    ),
+    History(
+        "its zygote was only slow: who comes too late does not begin",
+        [(ADMITTED, (FORK,)), (SILENT, ()), (FORKED, (KILL,)), (GREETED, ()), (GONE, (END,))],
+    ),
+    History(
+        "its warden never greets",
+        [(ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (SILENT, (KILL,)), (GONE, (END,))],
+    ),
+    History(
+        "its warden dies before it greets",
+        [(ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (GONE, (END,))],
+    ),
+    History(
+        "its warden dies under it",
+        [(ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (GREETED, (BEGIN,)), (GONE, (END,))],
+    ),
+    History(
+        "a stop is wanted of a run and does its work",
+        [
+            *((ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (GREETED, (BEGIN,))),
+            *((STOP, (ANNOUNCE, TELL)), (RECORDED, (ACK,)), (GONE, (END,))),
+        ],
+    ),
+    History(
+        "a second stop is told too, but announced no second time",
+        [
+            *((ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (GREETED, (BEGIN,))),
+            *((STOP, (ANNOUNCE, TELL)), (STOP, (TELL,)), (RECORDED, (ACK,)), (GONE, (END,))),
+        ],
+    ),
+    History(
+        "a warden is silent about a stop, so it is killed; a stop after that has no one to be told to",
+        [
+            *((ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (GREETED, (BEGIN,))),
+            *((STOP, (ANNOUNCE, TELL)), (SILENT, (KILL,)), (STOP, ()), (GONE, (END,))),
+        ],
+    ),
+    History(
+        "a killed warden's last word still counts",
+        [
+            *((ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (GREETED, (BEGIN,)), (STOP, (ANNOUNCE, TELL))),
+            *((SILENT, (KILL,)), (RECORDED, (ACK,)), (GONE, (END,))),
+        ],
+    ),
+    History(
+        "a warden does not go after its last word, nor take the ack the first time",
+        [
+            *((ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (GREETED, (BEGIN,))),
+            *((RECORDED, (ACK,)), (RECORDED, (ACK,)), (SILENT, (KILL,)), (GONE, (END,))),
+        ],
+    ),
+    History(
+        "a stop after the last word changes nothing",
+        [
+            *((ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (GREETED, (BEGIN,))),
+            *((RECORDED, (ACK,)), (STOP, ()), (GONE, (END,)), (STOP, ())),
+        ],
+    ),
+    History(
+        "a warden that was taken over is killed and not listened to",
+        [
+            *((ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (GREETED, (BEGIN,))),
+            *((MISBEHAVED, (KILL,)), (GREETED, ()), (GONE, (END,))),
+        ],
+    ),
+    History(
+        "a deadline of the start that was withdrawn too late does not hurt a run",
+        [
+            *((ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (GREETED, (BEGIN,))),
+            *((SILENT, ()), (RECORDED, (ACK,)), (GONE, (END,))),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.name)
+def test_this_history_has_these_effects(history: History) -> None:
+    turns = live(message for message, _ in history.turns)
+    assert [(turn.message, turn.effects) for turn in turns] == history.turns
+    assert turns[-1].after.phase is Phase.ENDED
+
+
+def test_a_shutdown_does_not_hide_a_stop_that_somebody_wanted_before() -> None:
+    turns = live([ADMITTED, FORKED, GREETED, STOP, StopWanted(SHUTDOWN)])
+    assert turns[-1].after.stop == StopPlan("", "interrupt", 5.0, 2.0, shutdown=False)
+
+
+def test_a_stop_that_somebody_wants_takes_the_place_of_a_shutdown() -> None:
+    turns = live([ADMITTED, FORKED, GREETED, StopWanted(SHUTDOWN), STOP])
+    assert turns[-1].after.stop == PLAN
+
+
+def test_a_second_shutdown_is_still_a_shutdown() -> None:
+    turns = live([ADMITTED, FORKED, GREETED, StopWanted(SHUTDOWN), StopWanted(SHUTDOWN)])
+    assert turns[-1].after.stop == SHUTDOWN
