@@ -1,0 +1,79 @@
+"""`runward serve` beside another server, and what it must refuse: with exit code 78 and words that help."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..support.server import refused, running
+
+REFUSED = 78
+
+
+def test_a_second_server_on_the_same_state_folder_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    with running(tmp_path) as first:
+        code, said = refused(tmp_path, {"auth": {"mode": "none"}})
+        assert code == REFUSED
+        assert str(tmp_path / "state") in said
+        assert f"pid {first.pid}" in said
+        assert "Traceback" not in said
+        assert first.client.ended(first.client.start("echo", "unharmed"))["output"] == "unharmed"
+
+
+def test_a_state_folder_is_free_again_once_its_server_has_ended(tmp_path: Path) -> None:
+    with running(tmp_path) as first:
+        run_id = first.client.start("echo", "kept")
+        first.client.ended(run_id)
+    with running(tmp_path) as second:
+        assert second.client.run(run_id)["output"] == "kept"
+
+
+def test_a_port_that_is_taken_is_refused_and_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, said = refused(tmp_path, {"http": {"port": port}})
+    assert f"127.0.0.1:{port}" in said
+    assert "--port" in said
+    assert "Traceback" not in said
+    assert code == REFUSED
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"runs": {"max_alive": 1}}, "max_alive"),
+        ({"rnus": {"max_live": 1}}, "rnus"),
+        ({"runs": {"max_live": "many"}}, "max_live"),
+        ({"http": {"host": "0.0.0.0"}, "auth": {"mode": "none"}}, "auth.mode"),
+        ({"agents": {"nothing": {"description": "does nothing"}}}, "agents.nothing"),
+        ({"containment": {"require": ["kill>=K4", "memory"]}}, "K4"),
+    ],
+    ids=["unknown key", "unknown section", "wrong type", "open to others", "no entrypoint", "containment"],
+)
+def test_what_is_configured_wrong_is_refused_by_name_and_nothing_is_started(
+    tmp_path: Path, config: dict[str, Any], told: str
+) -> None:
+    code, said = refused(tmp_path, config)
+    assert code == REFUSED
+    assert told in said
+    assert "Traceback" not in said
+
+
+def test_the_address_is_noted_for_clients_while_the_server_runs(tmp_path: Path) -> None:
+    note = tmp_path / "state" / "server.json"
+    with running(tmp_path) as server:
+        assert server.url in note.read_text()
+        assert note.stat().st_mode & 0o777 == 0o600
+    assert not note.exists()
+
+
+def test_the_key_that_it_makes_is_in_the_state_folder_for_its_user_alone(tmp_path: Path) -> None:
+    with running(tmp_path, {"auth": {"mode": "key"}}) as server:
+        path = tmp_path / "state" / "key"
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.stat().st_uid == os.getuid()
+        assert server.client.is_healthy()
+        assert server.client.ask("GET", "/v1/runs").status == 401
+        assert server.with_key(path.read_text().strip()).ask("GET", "/v1/runs").status == 200

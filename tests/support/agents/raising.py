@@ -1,0 +1,3 @@
+"""What can't even be imported."""
+
+raise RuntimeError("no good import")

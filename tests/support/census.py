@@ -1,0 +1,118 @@
+"""What there is of processes and descriptors, read from /proc (proc(5)). Looks only; ends and keeps nothing."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+OURS = ("root", "supervisor", "facade", "zygote")  # what a server without runs is made of
+_KIND = re.compile(r"^(?:anon_inode:)?\[?([a-z]+)\]?(?::\[\d+\])?$")
+
+
+class Process(NamedTuple):
+    """One process, or the zombie of one. `title` is what ps shows; of a zombie only its name is left."""
+
+    pid: int
+    parent: int
+    state: str
+    title: str
+
+    @property
+    def role(self) -> str:
+        """The first word behind `runward:`; empty for what is no process of ours."""
+        name, _, words = self.title.partition(": ")
+        return words.split(" ")[0] if name == "runward" else ""
+
+    def __str__(self) -> str:
+        return f"{self.pid} {self.title!r} (state {self.state}, child of {self.parent})"
+
+
+def processes() -> list[Process]:
+    """Every process of this machine; what ends meanwhile is left out."""
+    return _described(_pids())
+
+
+def below(*pids: int) -> list[Process]:
+    """All descendants of these processes, dead ones that nobody has waited for included."""
+    children: dict[int, list[int]] = {}
+    for pid in _pids():
+        stat = _stat(pid)
+        if stat is not None:
+            children.setdefault(stat.parent, []).append(pid)
+    found: list[int] = []
+    waiting = list(pids)
+    while waiting:
+        born = children.get(waiting.pop(), [])
+        found += born
+        waiting += born
+    return _described(found)
+
+
+def runs_below(root_pid: int) -> list[Process]:
+    """What there is of runs below a server's root: all but the server's own processes, and every zombie."""
+    return [each for each in below(root_pid) if each.role not in OURS or each.state == "Z"]
+
+
+def descriptors(pid: int) -> Counter[str]:
+    """How many of each kind a process holds: "socket", "pipe", "pidfd", …, or the path of a file."""
+    return Counter(_kind(target) for target in targets(pid).values())
+
+
+def targets(pid: int | str = "self") -> dict[int, str]:
+    """Descriptor number → what it leads to. Empty for a process that is gone or is not ours to see."""
+    return dict(_targets(Path(f"/proc/{pid}/fd")))
+
+
+def _targets(folder: Path) -> Iterator[tuple[int, str]]:
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        try:
+            yield int(name), os.readlink(folder / name)
+        except OSError:
+            continue  # closed meanwhile, as the one that lists the folder always is
+
+
+def _kind(target: str) -> str:
+    kind = _KIND.match(target)
+    return kind[1] if kind else target
+
+
+class _Stat(NamedTuple):
+    name: str
+    state: str
+    parent: int
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+
+
+def _described(pids: Iterable[int]) -> list[Process]:
+    found = []
+    for pid in pids:
+        stat = _stat(pid)
+        if stat is not None:
+            title = _read(f"/proc/{pid}/cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
+            found.append(Process(pid, stat.parent, stat.state, title or stat.name))
+    return found
+
+
+def _stat(pid: int) -> _Stat | None:
+    """Name, state and parent (proc_pid_stat(5)); None if it is gone."""
+    # The name, in parentheses, may hold anything, so count from its end: the first is then the state.
+    head, _, tail = _read(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")
+    fields = tail.split()
+    return _Stat(head.partition("(")[2], fields[0], int(fields[1])) if fields else None
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    except OSError:
+        return b""

@@ -1,0 +1,257 @@
+"""A real `runward serve` as a child process, with a folder of its own for state, configuration and sockets."""
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from . import census
+from .census import Process
+from .client import Client
+from .leaks import nothing_left
+from .waiting import AT_LAST_S, until
+
+SERVE = [sys.executable, "-P", "-m", "runward", "serve"]
+AGENTS = Path(__file__).parent / "agents"
+LOG = "log"
+START_S = 40.0  # all zygotes of a configuration, on a busy machine
+NO_VARIABLES: Mapping[str, str] = {}
+
+Config = Mapping[str, Any]
+
+
+def agent(file: str, attribute: str, **more: object) -> dict[str, object]:
+    """The declaration of an agent in `support/agents/`."""
+    return {"entrypoint": f"{AGENTS / file}.py:{attribute}", **more}
+
+
+def _toml(config: Config, key: str = "") -> Iterator[str]:
+    """Dotted keys, one a line; JSON's way to write a value is TOML's too."""
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _toml(value, f"{key}{name}.")
+        else:
+            yield f"{key}{name} = {json.dumps(value)}\n"
+
+
+def written(config: Config, folder: Path) -> Path:
+    """A configuration file that says so, in that folder."""
+    path = folder / "runward.toml"
+    path.write_text("".join(_toml(config)))
+    return path
+
+
+class Server:
+    """One server that runs, or ran. `key`: the operator's; None where it asks for none."""
+
+    def __init__(
+        self, process: "subprocess.Popen[str]", folder: Path, sockets: Path, key: str | None
+    ) -> None:
+        self.process = process
+        self.pid = process.pid
+        self.folder = folder
+        self.url = ""
+        self._sockets = sockets
+        self._key = key
+
+    @property
+    def client(self) -> Client:
+        """With the operator's key."""
+        return Client(self.url, self._key)
+
+    def with_key(self, key: str) -> Client:
+        """With another key."""
+        return Client(self.url, key)
+
+    @property
+    def log(self) -> str:
+        """What it has said on stderr."""
+        return (self.folder / LOG).read_text(errors="replace")
+
+    def await_listening(self) -> None:
+        """Return once it says where it listens."""
+        line = self._line(START_S)
+        said, _, self.url = line.strip().rpartition(" ")
+        assert said == "runward: listening on", f"said {line!r}; log: {self.log}"
+
+    def _line(self, within_s: float) -> str:
+        """The next line of its stdout; empty once no process holds that open."""
+        assert self.process.stdout is not None
+        ready, _, _ = select.select([self.process.stdout], [], [], within_s)
+        assert ready, f"stdout neither said anything nor was closed in {within_s:g} s; log: {self.log}"
+        return self.process.stdout.readline()
+
+    # ── what it is made of ──────────────────────────────────────────────────────────────────────────────────────
+
+    def members(self, role: str) -> list[Process]:
+        """Its live processes of this role: supervisor, facade, zygote, warden or agent."""
+        return [each for each in census.below(self.pid) if each.role == role]
+
+    def member(self, title: str) -> Process:
+        """The one process with this title, such as "supervisor" or "zygote echo"; waits for it to be there."""
+        named = f"runward: {title}"
+        return until(
+            lambda: next((each for each in census.below(self.pid) if each.title == named), None),
+            AT_LAST_S,
+            f"a process {named!r}",
+        )
+
+    def holdings(self) -> dict[str, Counter[str]]:
+        """The descriptors of root, supervisor and facades, less the two that each live zygote costs."""
+        family = census.below(self.pid)
+        zygotes = sum(each.role == "zygote" for each in family)
+        held = {"runward: root": census.descriptors(self.pid)}
+        for each in family:
+            if each.role in ("supervisor", "facade"):
+                held[each.title] = census.descriptors(each.pid)
+            if each.role == "supervisor":
+                held[each.title].subtract({"socket": zygotes, "pidfd": zygotes})
+        return held
+
+    @contextmanager
+    def without_leftovers(self) -> Iterator[None]:
+        """Afterwards no process of a run is there, and the server holds no descriptor that it did not before."""
+        self.await_no_runs()
+        before = self.holdings()
+        yield
+        self.await_no_runs()
+        until(lambda: self.holdings() == before, AT_LAST_S, lambda: _grown(before, self.holdings()))
+
+    def await_no_runs(self) -> None:
+        """Return once no process of any run is left."""
+        until(
+            lambda: not census.runs_below(self.pid),
+            AT_LAST_S,
+            lambda: f"the end of {[str(each) for each in census.runs_below(self.pid)]}",
+        )
+
+    # ── its end ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def signal(self, number: int = signal.SIGTERM) -> None:
+        self.process.send_signal(number)
+
+    def await_end(self) -> int:
+        """Its exit code. By then nobody holds its stdout any more, so every process of it is gone."""
+        try:
+            code = self.process.wait(AT_LAST_S)
+        except subprocess.TimeoutExpired as error:
+            raise AssertionError(f"the server did not end; log: {self.log}") from error
+        assert self._line(AT_LAST_S) == ""
+        return code
+
+    def stop(self) -> None:
+        """End it as an operator does: by SIGTERM, with exit code 0 and no traceback, and nothing stays behind."""
+        self.signal()
+        code = self.await_end()
+        assert code == 0, f"exit code {code}; log: {self.log}"
+        assert "Traceback" not in self.log, self.log
+        assert list(self._sockets.iterdir()) == [], "its runtime folder is still there"
+
+    def end_at_once(self) -> None:
+        """For a test that failed: no process of it may trouble the next one."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+@contextmanager
+def running(
+    folder: Path,
+    config: Config | None = None,
+    key: str | None = None,
+    variables: Mapping[str, str] = NO_VARIABLES,
+) -> Iterator[Server]:
+    """A server with its state in `folder`, until the block ends; it is stopped and its traces are looked for.
+
+    A block that ended the server itself, and waited for it, has judged its exit code.
+    """
+    with nothing_left(), _sockets_folder() as sockets:
+        server = _start(folder, config or {}, key, variables, sockets)
+        try:
+            server.await_listening()
+            yield server
+            if server.process.returncode is None:
+                server.stop()
+        finally:
+            server.end_at_once()
+            if server.process.stdout is not None:
+                server.process.stdout.close()
+
+
+def refused(folder: Path, config: Config, *flags: str) -> tuple[int, str]:
+    """Exit code and stderr of a server that can't start."""
+    with _sockets_folder() as sockets:
+        ended = subprocess.run(
+            _command(folder, config, flags),
+            env=_environment(sockets, None, NO_VARIABLES),
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=START_S,
+            check=False,
+        )
+        assert ended.stdout == ""
+        assert list(sockets.iterdir()) == []
+    return ended.returncode, ended.stderr
+
+
+def _start(
+    folder: Path, config: Config, key: str | None, variables: Mapping[str, str], sockets: Path
+) -> Server:
+    folder.mkdir(parents=True, exist_ok=True)
+    auth = {"auth": {"mode": "key" if key else "none"}}
+    with (folder / LOG).open("a") as stderr:
+        process = subprocess.Popen(
+            _command(folder, {**auth, **config}, ()),
+            env=_environment(sockets, key, variables),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
+        )
+    return Server(process, folder, sockets, key)
+
+
+def _command(folder: Path, config: Config, flags: Iterable[str]) -> list[str]:
+    path = written(config, folder)
+    port = [] if "port" in config.get("http", {}) else ["--port", "0"]
+    return [*SERVE, *port, "--state", str(folder / "state"), "--config", str(path), *flags]
+
+
+def _environment(sockets: Path, key: str | None, variables: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(("RUNWARD_", "XDG_"))}
+    secret = {"RUNWARD_API_KEY": key} if key else {}
+    return kept | {"TMPDIR": str(sockets)} | secret | dict(variables)
+
+
+@contextmanager
+def _sockets_folder() -> Iterator[Path]:
+    """A folder for runtime folders. Short, since a path of a socket ends at 107 bytes."""
+    folder = Path(tempfile.mkdtemp(prefix="rw"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _grown(before: dict[str, Counter[str]], now: dict[str, Counter[str]]) -> str:
+    """Which process holds more or fewer of what."""
+    changes = [
+        f"{title}: {kind} {before.get(title, Counter())[kind]} before, {held[kind]} now"
+        for title, held in now.items()
+        for kind in sorted(held | before.get(title, Counter()))
+        if held[kind] != before.get(title, Counter())[kind]
+    ]
+    gone = [f"{title} is gone" for title in before.keys() - now.keys()]
+    return f"the descriptors of before; {'; '.join(changes + gone)}"
