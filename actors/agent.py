@@ -7,18 +7,18 @@ channel to its warden and nothing else; it must not import supervisor, journal, 
 import _thread
 import atexit
 import faulthandler
-import io
 import logging
 import os
+import signal
 import sys
 import threading
 import traceback
 import weakref
-from collections.abc import Callable
+from io import TextIOWrapper
 from queue import SimpleQueue
 from typing import NoReturn
 
-from ..config.settings import AgentSpec
+from ..config.sections import AgentSpec
 from .calling import FunctionCall
 from .channel import Channel, claim_line
 from .conversation import Conversation
@@ -36,77 +36,72 @@ def main(fd: int, spec: AgentSpec, run_id: str, max_event_bytes: int = 1_048_576
     `max_event_bytes` is the longest line that the warden takes; an output that is longer fails the run.
     Exit code: 0 completed, 1 it raised or could not start, 130 interrupted, else what it gave `sys.exit`.
     """
+    code = EXIT_FAILED
     try:
         _inherit_nothing()
-        code = _live(Channel(fd), spec, run_id, max_event_bytes)
+        code = AgentProcess(fd, spec, run_id).live(max_event_bytes)
     except BaseException:  # noqa: BLE001  # whatever it is, the process must not return into the warden's code
         traceback.print_exc()
-        code = EXIT_FAILED
     _leave(code)
 
 
-def _live(channel: Channel, spec: AgentSpec, run_id: str, max_event_bytes: int) -> int:
-    """Make ready, wait for the start, run the agent, claim. Returns the exit code.
+class AgentProcess:
+    """One life, from the fork to the claim."""
 
-    All that can be done before the start is: the warden has other things to do until then.
-    """
-    interruption = Interruption()
-    handler = SigtermHandler(interruption, channel)
-    start: SimpleQueue[RunInput] = SimpleQueue()
-    # Not a `threading.Thread`: an agent that counts its threads should find only its own.
-    _thread.start_new_thread(_listen, (channel, start.put, interruption))
-    pid = os.getpid()
-    ending = _run_agent(spec, run_id, start.get, channel, interruption, handler.disarm)
-    ending = fitted(ending, max_event_bytes)
-    # A process that the agent forked, and that came back through its code, has no word in this.
-    if ending.claim is not None and os.getpid() == pid:
-        channel.write(claim_line(ending.claim))
-    handler.arm()
-    return ending.code
+    def __init__(self, fd: int, spec: AgentSpec, run_id: str) -> None:
+        """All that can be done before the start is done here: the warden has other things to do until then."""
+        self._pid = os.getpid()
+        self._spec = spec
+        self._run_id = run_id
+        self._channel = Channel(fd)
+        self._interruption = Interruption()
+        self._sigterm = SigtermHandler(self._interruption, self._channel)
+        self._start: SimpleQueue[RunInput] = SimpleQueue()
+        self._call: FunctionCall | Conversation | None = None
+        # Not a `threading.Thread`: an agent that counts its threads should find only its own.
+        _thread.start_new_thread(self._listen, ())
 
+    def live(self, max_event_bytes: int) -> int:
+        """Wait for the start, run the agent, make the claim. Returns the exit code."""
+        ending = fitted(self._run_agent(), max_event_bytes)
+        # A process that the agent forked, and that came back through its code, has no word in this.
+        if ending.claim is not None and os.getpid() == self._pid:
+            self._channel.write(claim_line(ending.claim))
+        return ending.code
 
-def _listen(channel: Channel, start: Callable[[RunInput], None], interruption: Interruption) -> None:
-    """The control thread. Its end is the warden's death, and this process lives only in the warden's care."""
-    for control in channel.controls():
-        match control:
-            case Start(given):
-                start(given)
-            case Interrupt(message):
-                interruption.deliver(message)
-            case EventRefused(event, why):
-                sys.stderr.write(f"runward: event {event!r} was refused: {why}\n")
-    os._exit(EXIT_FAILED)
+    def _listen(self) -> None:
+        """The control thread. Its end is the warden's death, and this process lives only in the warden's care."""
+        for control in self._channel.controls(self._sigterm):
+            match control:
+                case Start(given):
+                    self._start.put(given)
+                case Interrupt(message):
+                    self._interruption.deliver(message)
+                case EventRefused(event, why):
+                    sys.stderr.write(f"runward: event {event!r} was refused: {why}\n")
+        os._exit(EXIT_FAILED)
 
-
-def _run_agent(
-    spec: AgentSpec,
-    run_id: str,
-    wait_for_start: Callable[[], RunInput],
-    channel: Channel,
-    interruption: Interruption,
-    disarm: Callable[[], None],
-) -> Ending:
-    """Import, call, and see how it ends; from its end on SIGTERM is disarmed. Raises nothing."""
-    call: FunctionCall | Conversation | None = None
-    try:
+    def _run_agent(self) -> Ending:
+        """Import, call, and see how it ends; from its end on SIGTERM does nothing. Raises nothing."""
         try:
-            given = wait_for_start()
-            call = _prepare(spec, given, Run(run_id, given, channel, interruption), channel)
-            call.perform(interruption)
-        finally:
-            disarm()
-    except BaseException as error:  # noqa: BLE001  # an agent may raise anything, and all of it is an ending
-        return ending_of_raise(error, call, interruption.wished)
-    return ending_of_return(call, interruption.wished)
+            try:
+                self._sigterm.arm()
+                self._call = self._prepare(self._start.get())
+                self._call.perform(self._interruption)
+            finally:
+                self._sigterm.disarm()
+        except BaseException as error:  # noqa: BLE001  # an agent may raise anything, and all of it is an ending
+            return ending_of_raise(error, self._call, self._interruption.wished)
+        return ending_of_return(self._call, self._interruption.wished)
 
-
-def _prepare(spec: AgentSpec, given: RunInput, run: Run, channel: Channel) -> FunctionCall | Conversation:
-    """Everything that comes before the agent's own work: what goes wrong here is a failed start."""
-    target = load(spec.entrypoint, spec.import_root)
-    kind = kind_of(target)
-    if kind is Kind.CONVERSATION:
-        return Conversation(target, given, run, channel, spec.options)
-    return FunctionCall(target, kind, given.input, run, channel, spec.options)
+    def _prepare(self, given: RunInput) -> FunctionCall | Conversation:
+        """Everything that comes before the agent's own work: what goes wrong here is a failed start."""
+        run = Run(self._run_id, given, self._channel, self._interruption)
+        target = load(self._spec.entrypoint, self._spec.import_root)
+        kind = kind_of(target)
+        if kind is Kind.CONVERSATION:
+            return Conversation(target, given, run, self._channel, self._spec.options)
+        return FunctionCall(target, kind, given.input, run, self._channel, self._spec.options)
 
 
 def _inherit_nothing() -> None:
@@ -115,15 +110,20 @@ def _inherit_nothing() -> None:
     vars(weakref.finalize)["_registry"].clear()
     setattr(weakref.finalize, "_registered_with_atexit", False)  # noqa: B010  # private: not in the stubs
     atexit.register(logging.shutdown)  # its own registration went with the rest
+    # The zygote's own streams believe to be what the server's stdout was, a file perhaps. Line by line, since
+    # what is in a buffer is lost with a process that is killed.
+    sys.stdout = sys.__stdout__ = _open_stream(1)  # type: ignore[misc]  # Final, for others
+    sys.stderr = sys.__stderr__ = _open_stream(2)  # type: ignore[misc]
     faulthandler.enable()
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a line in a buffer would be lost with a killed process
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def _open_stream(fd: int) -> TextIOWrapper:
+    return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 def _leave(code: int) -> NoReturn:
     """End as an interpreter does: threads, exit handlers, output. SIGTERM goes on to the next step."""
-    join_threads = vars(threading)["_shutdown"]  # what the interpreter itself calls; it has no public name
-    for step in (join_threads, atexit._run_exitfuncs, _flush):
+    for step in (_join_threads, atexit._run_exitfuncs, _flush):
         try:
             step()
         except Interrupted:
@@ -131,6 +131,13 @@ def _leave(code: int) -> NoReturn:
         except BaseException:  # noqa: BLE001  # the agent's own handlers; the process ends all the same
             traceback.print_exc()
     os._exit(code)
+
+
+def _join_threads() -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    if isinstance(handler, SigtermHandler):
+        handler.arm()
+    vars(threading)["_shutdown"]()  # what the interpreter itself calls; it has no public name
 
 
 def _flush() -> None:

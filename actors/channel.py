@@ -9,7 +9,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -18,6 +18,8 @@ from .records import Usage
 
 #: What encoding a value that is no JSON can raise.
 UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)
+
+READ_AT_ONCE = 65_536
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(ToAgent).decode
@@ -36,26 +38,54 @@ class ClaimLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: str | None = None
 
 
+class Bell(Protocol):
+    """What the reader of controls looks after besides: see `SigtermHandler`."""
+
+    def fileno(self) -> int:
+        """Readable when it rings."""
+
+    def insist(self) -> None:
+        """Answer it."""
+
+
 class Channel:
     """Both directions of the socketpair. Writing is for any thread; `controls` has one reader at a time."""
 
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)
         self._socket.set_inheritable(False)
-        self._reader = self._socket.makefile("rb")
         # Reentrant: a signal handler of the agent may emit while the same thread is emitting.
         self._lock = threading.RLock()
         self._unsent = b""
         self._pusher = 0
         self._after_push: Callable[[], None] | None = None
 
-    def controls(self) -> Iterator[ToAgent]:
-        """The warden's messages, blocking; ends with the warden. What is not known is passed over."""
-        for line in self._reader:
+    def controls(self, bell: Bell) -> Iterator[ToAgent]:
+        """The warden's messages, blocking; ends with the warden. What is not known is passed over.
+
+        It answers the bell between two of them.
+        """
+        for line in self._lines(bell):
             try:
                 yield _decode(line)
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, UnicodeDecodeError):
                 continue
+
+    def _lines(self, bell: Bell) -> Iterator[bytes]:
+        ready = select.poll()
+        ready.register(self._socket, select.POLLIN)
+        ready.register(bell, select.POLLIN)
+        rest = b""
+        while True:
+            for fd, _ in ready.poll():
+                if fd == bell.fileno():
+                    bell.insist()
+                    continue
+                chunk = self._socket.recv(READ_AT_ONCE)
+                if not chunk:
+                    return
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from lines
 
     def write(self, line: bytes) -> None:
         """Send one line (with its newline). Blocks while the warden leaves the socket alone.

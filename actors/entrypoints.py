@@ -159,7 +159,7 @@ def arguments(
     named = dict(options)
     positional = (text, run) if _has_second_place(signature, options) else (text,)
     if len(positional) == 1 and _takes_by_name(signature, "run"):
-        named.setdefault("run", run)
+        named["run"] = run
     signature.bind(*positional, **named)
     return positional, named
 
@@ -178,7 +178,7 @@ def _plain_places(target: Any) -> int | None:
 
 
 def _has_second_place(signature: inspect.Signature, options: Mapping[str, Any]) -> bool:
-    """Whether the second positional parameter is for the run: it is not an option, given or with a default."""
+    """Whether the second positional parameter is for the run: not an option, given or with a default."""
     parameters = signature.parameters.values()
     places = [each for each in parameters if each.kind in _POSITIONAL]
     if len(places) < 2:
@@ -188,8 +188,9 @@ def _has_second_place(signature: inspect.Signature, options: Mapping[str, Any]) 
 
 
 def _takes_by_name(signature: inspect.Signature, name: str) -> bool:
-    parameter = signature.parameters.get(name)
-    return parameter is not None and parameter.kind in (
-        parameter.POSITIONAL_OR_KEYWORD,
-        parameter.KEYWORD_ONLY,
+    """Whether there is such a parameter, after the first, which is the input's whatever it is called."""
+    return any(
+        each.name == name and each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+        for place, each in enumerate(signature.parameters.values())
+        if place > 0 or each.kind is each.KEYWORD_ONLY
     )

@@ -8,11 +8,16 @@ import _thread
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Literal
 
 from .channel import Channel
+
+#: How long a SIGTERM may take to reach Python code before it is sent again.
+PATIENCE_S = 0.01
 
 Listener = Callable[[str], None]
 
@@ -92,28 +97,51 @@ class SigtermHandler:
     """
 
     def __init__(self, interruption: Interruption, channel: Channel) -> None:
+        """Called in the main thread. Until it is armed a SIGTERM is kept."""
         self._interruption = interruption
         self._channel = channel
-        self._pid = os.getpid()
-        self._armed = True
+        self._main_thread = threading.get_ident()
+        self._state: Literal["early", "missed", "armed", "deaf"] = "early"
+        self._bell, bell = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self)
+        _let_forks_die(self)
+
+    def arm(self) -> None:
+        """From here on the next SIGTERM raises; one that came before it was first armed raises now."""
+        before, self._state = self._state, "armed"
+        if before == "missed":
+            self._strike()
 
     def disarm(self) -> None:
         """From here on SIGTERM does nothing."""
-        self._armed = False
+        self._state = "deaf"
 
-    def arm(self) -> None:
-        """From here on the next SIGTERM raises."""
-        self._armed = True
+    def fileno(self) -> int:
+        """Readable when Python has noted a signal, whether or not it has come to call a handler."""
+        return self._bell
 
-    def __call__(self, signum: int, _: FrameType | None) -> None:
+    def insist(self) -> None:
+        """Called in another thread when `fileno` is readable: see that a SIGTERM gets through.
+
+        Python notes a signal and calls its handler later, in the main thread. If that was just about to block
+        in a system call, it sleeps on; one more signal wakes it, and rings the bell again if it was in vain.
+        """
+        os.read(self._bell, 4096)
+        time.sleep(PATIENCE_S)
+        installed = signal.getsignal(signal.SIGTERM) is self
+        if installed and self._state == "armed":
+            signal.pthread_kill(self._main_thread, signal.SIGTERM)
+
+    def __call__(self, _: int, __: FrameType | None) -> None:
         """Called by Python in the main thread."""
-        if os.getpid() != self._pid:
-            signal.signal(signum, signal.SIG_DFL)
-            signal.raise_signal(signum)
-        if not self._armed:
-            return
-        self._armed = False
+        if self._state == "early":
+            self._state = "missed"
+        elif self._state == "armed":
+            self._strike()
+
+    def _strike(self) -> None:
+        self._state = "deaf"
         self._interruption.terminate()
         if not self._channel.defer(_raise):
             _raise()
@@ -121,3 +149,20 @@ class SigtermHandler:
 
 def _raise() -> None:
     raise Interrupted("terminated")
+
+
+def _let_forks_die(handler: SigtermHandler) -> None:
+    """Give what the agent forks the default for SIGTERM, without an instant in which one would be lost."""
+    blocked = {signal.SIGTERM}
+
+    def in_child() -> None:
+        signal.set_wakeup_fd(-1)
+        if signal.getsignal(signal.SIGTERM) is handler:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
+
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, blocked),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked),
+        after_in_child=in_child,
+    )

@@ -1,0 +1,3 @@
+"""A module that fails to be imported."""
+
+raise OSError(5, "no such luck")
