@@ -20,6 +20,11 @@ class Family:
         self.out_fd = out_fd
         self.err_fd = err_fd
 
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """All that is held here."""
+        return self.pidfd, self.link.fileno(), self.out_fd, self.err_fd
+
 
 def fork_agent(start: ZygoteStart, run_id: str) -> Family:
     """Fork the agent, blocked on its socket.
@@ -48,6 +53,8 @@ def _be_agent(
     """Become the agent process: own stdio, own title, one socket, no privilege to gain, dies with its warden."""
     try:
         linux.die_with_parent(warden_pid)
+        birth.forget_parent_signals()
+        os.setsid()
         birth.entitle(f"agent {run_id}")
         birth.read_nothing()
         birth.write_to(out_fd, err_fd)

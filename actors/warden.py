@@ -54,13 +54,13 @@ def main(
     """Be the warden of this run. Called by the zygote, whose ids are given, in the child it just forked."""
     code = 1
     try:
+        family = fork_agent(start, run_id)  # first: what this process has not touched need not be copied twice
         rung = rungs.RUNGS[start.kill_rung]
         birth.forget_parent_signals()
-        birth.keep_only((keys_fd, supervisor_pidfd))
+        birth.keep_only((keys_fd, supervisor_pidfd, *family.descriptors))
         birth.entitle(f"warden {run_id}")
         os.setsid()
         kill_round = rungs.settle(rung, start.user_namespace, uid, gid)
-        family = fork_agent(start, run_id)
         Warden(start, run_id, attempt, family, keys_fd, supervisor_pidfd, kill_round).run()
         code = 0
     except BaseException:  # noqa: BLE001  # it must not become a second zygote

@@ -10,6 +10,8 @@ import signal
 import socket
 import time
 
+import msgspec
+
 from . import birth, warden, wire
 from .actor import Actor
 from .containment import rungs
@@ -22,8 +24,16 @@ from .roles import ZygoteStart
 MESSAGE_BYTES = 65_536
 
 
+def begin(birth_fd: int) -> None:
+    """Read the birth data and be the zygote. Called by the command line that `spawning.spawn_light` makes."""
+    os.environ.pop("PYTHONPATH", None)  # it was only for finding this module
+    with open(birth_fd, "rb") as pipe:
+        start = msgspec.msgpack.decode(pipe.read(), type=ZygoteStart)
+    main(start)
+
+
 def main(start: ZygoteStart) -> None:
-    """Be the zygote of one agent, until the supervisor closes the control socket. Called in a spawned process."""
+    """Be the zygote of one agent, until the supervisor closes the control socket."""
     birth.begin_role(f"zygote {start.name}", (start.control_fd,))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is root's; wardens reset it
     os.environ.update(start.spec.env)

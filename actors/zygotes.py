@@ -15,10 +15,10 @@ from .actor import Actor
 from .errors import BadMessage
 from .messages import Fork, FromZygote, ZygoteReady
 from .roles import ZygoteStart
-from .spawning import spawn_role
+from .spawning import spawn_light
 
 MESSAGE_BYTES = 65_536
-MAIN = "runward.actors.zygote:main"
+MAIN = "runward.actors.zygote:begin"
 
 #: Called with what a zygote says, and the descriptor that came with it, if any. The callee owns the descriptor.
 Heard = Callable[[FromZygote, int | None], None]
@@ -72,7 +72,7 @@ class ZygoteLink:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         start = msgspec.structs.replace(self._start, control_fd=theirs.fileno())
-        pid = spawn_role(MAIN, start, (theirs.fileno(),))
+        pid = spawn_light(MAIN, start, (theirs.fileno(),))
         theirs.close()
         self._process = _Process(pid, os.pidfd_open(pid), ours)
         self._actor.watch(ours.fileno(), self._hear)
