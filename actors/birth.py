@@ -7,7 +7,6 @@ import resource
 import signal
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TextIO
 
 import setproctitle
@@ -100,13 +99,13 @@ def begin_role(role: str, keep: Iterable[int]) -> None:
 
 def boot_id() -> str:
     """The id of this boot of the machine (random(4))."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return linux.read_small("/proc/sys/kernel/random/boot_id").decode().strip()
 
 
 def start_ticks(pid: int) -> int:
     """When this process started, in ticks after boot (proc_pid_stat(5), field 22). Raises ProcessLookupError."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        stat = linux.read_small(f"/proc/{pid}/stat")
     except FileNotFoundError as error:
         raise ProcessLookupError(pid) from error
     return int(stat.rpartition(b")")[2].split()[19])

@@ -93,13 +93,14 @@ class Post:
         socket.setsockopt(zmq.MAXMSGSIZE, self._max_message_bytes)
         socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
-        socket.curve_publickey, socket.curve_secretkey = keys.public, keys.secret
+        socket.setsockopt(zmq.CURVE_PUBLICKEY, keys.public)
+        socket.setsockopt(zmq.CURVE_SECRETKEY, keys.secret)
         return socket
 
     def _bound(self, kind: int, path: str, keys: KeyPair) -> "zmq.Socket[bytes]":
         _ = self.guard  # libzmq asks no one, and lets everyone in, if no handler is bound before the socket
         socket = self._socket(kind, keys)
-        socket.curve_server = True
+        socket.setsockopt(zmq.CURVE_SERVER, 1)
         socket.setsockopt(zmq.ZAP_DOMAIN, b"runward")
         if kind == zmq.ROUTER:
             socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
@@ -114,7 +115,7 @@ class Post:
 
     def _connected(self, kind: int, path: str, keys: KeyPair, server_key: bytes) -> "zmq.Socket[bytes]":
         socket = self._socket(kind, keys)
-        socket.curve_serverkey = server_key
+        socket.setsockopt(zmq.CURVE_SERVERKEY, server_key)
         socket.connect(f"ipc://{path}")
         return socket
 

@@ -10,14 +10,13 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import NoReturn, assert_never
 
 import msgspec
 
 from . import birth, stopping, wire
 from .actor import Actor, Timer
-from .containment import rungs
+from .containment import linux, rungs
 from .containment.reaping import host_pid
 from .exit_record import Ending
 from .family import Family, fork_agent
@@ -120,7 +119,7 @@ class Warden(Actor):
 
     def _hello(self, boot_id: str) -> Hello:
         own = host_pid()
-        agent_pid = int(Path("/proc/thread-self/children").read_text().split()[0])
+        agent_pid = int(linux.read_small("/proc/thread-self/children").split()[0])
         return Hello(
             self._run_id,
             self._attempt,

@@ -24,9 +24,6 @@ _MACHINES = frozenset({"x86_64", "aarch64"})
 _libc = ctypes.CDLL(None, use_errno=True)
 _raw_syscall = ctypes.PyDLL(None, use_errno=True).syscall  # keeps the GIL: the child must own it
 _raw_syscall.restype = ctypes.c_long
-_before_fork = ctypes.pythonapi.PyOS_BeforeFork
-_after_fork_child = ctypes.pythonapi.PyOS_AfterFork_Child
-_after_fork_parent = ctypes.pythonapi.PyOS_AfterFork_Parent
 
 
 class _CloneArgs(ctypes.Structure):
@@ -52,21 +49,20 @@ class Child:
 def clone_process(flags: int = 0) -> Child | None:
     """Fork with these namespaces and a pidfd in one step; None in the child.
 
-    Call it only in a process with one thread: as with fork(2), no other thread is in the child. Unlike `os.fork`
-    no C-level atfork handler runs, so nothing but Python may hold locks (clone(2), "C library/kernel differences").
+    Call it only in a process with one thread. Unlike `os.fork` no atfork handler runs, of C or of Python: they make
+    new locks for those that other threads held, and there are no other threads. (They also touch 170 pages, each of
+    which would be copied.) Whoever needs them, like the generator of `random`, gets them in the child's first
+    `os.fork`, which every warden does.
     """
     pidfd = ctypes.c_int(-1)
     args = _CloneArgs(
         flags=flags | CLONE_PIDFD, pidfd=ctypes.addressof(pidfd), exit_signal=int(signal.SIGCHLD)
     )
-    _before_fork()
     pid = _raw_syscall(_SYS_CLONE3, ctypes.byref(args), ctypes.sizeof(args))
     if pid == 0:
-        _after_fork_child()
         return None
-    errno = ctypes.get_errno()
-    _after_fork_parent()
     if pid < 0:
+        errno = ctypes.get_errno()
         raise OSError(errno, os.strerror(errno))
     return Child(pid, pidfd.value)
 
@@ -101,6 +97,15 @@ def die_with_parent(parent_pid: int | None = None, signal_number: int = signal.S
     _prctl(_PR_SET_PDEATHSIG, signal_number)
     if parent_pid is not None and os.getppid() != parent_pid:
         os._exit(1)
+
+
+def read_small(path: str) -> bytes:
+    """A file of /proc that is short. Not by `open`: a warden would copy 40 pages of its machinery to use it once."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 4096)
+    finally:
+        os.close(descriptor)
 
 
 def supported() -> str | None:

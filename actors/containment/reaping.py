@@ -9,7 +9,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 PATIENCE_S = 2.0  # then what is left is in the kernel's hands (D state), and is named
 _SCAN_EVERY = 50  # rounds; direct children are enough but for a chain that forks faster than it reparents
@@ -70,9 +69,9 @@ def children(pid: int) -> list[int]:
     """Pids of the live and the dead children of a process's threads (proc_pid_task_children(5))."""
     found: list[int] = []
     with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            with contextlib.suppress(OSError):
-                found += map(int, (task / "children").read_text().split())
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children") as file:
+                found += map(int, file.read().split())
     return found
 
 
