@@ -87,7 +87,6 @@ def _facade(start: FacadeStart, link: Link, journal: Reader, port: int) -> Facad
         sessions=Sessions(start.cookie_secret, settings.auth.session_s, keys, time.time),
         token=OneTimeToken(start.link_token_hash),
         cookie=f"runward_{port}",  # cookies don't know ports, and there may be two servers on this machine
-        now=time.time,
         clock=time.monotonic,
     )
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from .errors import Problem
 
@@ -15,6 +16,7 @@ T = TypeVar("T")
 IGNORED_NAMES = 20  # how many the header names at most
 IGNORED_LENGTH = 64
 _WHERE = re.compile(r" - at `(?P<key>key in )?\$?(?P<path>[^`]*)`$")
+_CLOSE = {"Connection": "close"}
 _BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -33,7 +35,11 @@ async def read(request: web.Request, timeout_s: float) -> bytes:
         raise Problem(
             "request_timeout",
             f"The body did not arrive within {timeout_s:g} s. Send it faster.",
-            headers={"Connection": "close"},
+            headers=_CLOSE,
+        ) from error
+    except (web.RequestPayloadError, HttpProcessingError) as error:
+        raise Problem(
+            "bad_request", "The body breaks off, or its chunks are malformed.", headers=_CLOSE
         ) from error
 
 

@@ -17,7 +17,7 @@ from .link import Link
 
 @dataclass(frozen=True, slots=True)
 class Facade:
-    """One facade process. `now`: Unix seconds; `clock`: monotonic; `cookie`: its session cookie's name."""
+    """One facade process. `clock`: monotonic seconds; `cookie`: its session cookie's name."""
 
     settings: Settings
     link: Link
@@ -27,7 +27,6 @@ class Facade:
     sessions: Sessions
     token: OneTimeToken
     cookie: str
-    now: Callable[[], float]
     clock: Callable[[], float]
 
 

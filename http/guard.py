@@ -7,7 +7,7 @@ the request id and CORS, on errors and streams too.
 
 import ipaddress
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -123,7 +123,8 @@ def known(facade: Facade, handle: Callable[[Call], Awaitable[web.StreamResponse]
     async def handler(request: web.Request) -> web.StreamResponse:
         who = _who(request, facade)
         if who.ambient and request.method not in _SAFE_METHODS:
-            check_same_origin(request)
+            trusted = facade.settings.http.cors_origins if who is ANYONE else ()
+            check_same_origin(request, trusted)
         return await handle(Call(request, who, facade))
 
     return handler
@@ -137,8 +138,8 @@ def bearer(request: web.Request) -> str | None:
     return secret.strip() if scheme.lower() == "bearer" else ""
 
 
-def check_same_origin(request: web.Request) -> None:
-    """Raise `Problem` unless one of this server's own pages sent the request, or no browser did.
+def check_same_origin(request: web.Request, trusted: Sequence[str] = ()) -> None:
+    """Raise `Problem` unless one of this server's own pages sent the request, a trusted one, or no browser did.
 
     Sec-Fetch-Site can't be set by a page (Fetch Metadata, W3C); browsers without it send Origin with every
     POST.
@@ -147,7 +148,7 @@ def check_same_origin(request: web.Request) -> None:
     host = request.headers.get(hdrs.HOST)
     own_page = site == "same-origin" or (site is None and origin is not None and _netloc(origin) == host)
     no_browser = site is None and origin is None and hdrs.COOKIE not in request.headers
-    if not own_page and not no_browser:
+    if not own_page and not no_browser and origin not in trusted:
         raise Problem(
             "cross_site_request",
             "A browser may change state here only from this server's own pages. From elsewhere send the key "

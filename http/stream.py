@@ -78,11 +78,13 @@ class Stream:
     async def _catch_up(self, feed: RunFeed) -> None:
         await self._drain()
         events = feed.page(self._after)
-        if events is None:  # announced, and not to be had: ask again, but not in a tight loop
-            await asyncio.sleep(AGAIN_S)
-        else:
+        if events is not None:
             self._write(events)
             await asyncio.sleep(0)  # others have their turn between two pages
+        elif feed.ended:  # what was announced is deleted by now
+            self._finished = True
+        else:
+            await asyncio.sleep(AGAIN_S)
 
     async def _rest(self) -> None:
         self._wake.clear()

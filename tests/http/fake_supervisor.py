@@ -42,7 +42,7 @@ ENDS = {
     "run.failed": (Status.FAILED, Reason.EXCEPTION),
     "run.cancelled": (Status.CANCELLED, Reason.INTERRUPTED),
 }
-TURN_S = 0.05  # only a fallback: descriptors wake it
+TURN_S = 0.001  # only a fallback: descriptors wake it, jobs do not
 
 
 class FakeSupervisor:
@@ -104,6 +104,10 @@ class FakeSupervisor:
         """Change the record of a run."""
         self._do(lambda: self._save(run_id, **fields))
 
+    def restart(self) -> None:
+        """Close both sockets and bind them again, as a new process would."""
+        self._do(self._rebind)
+
     def record(self, run_id: str) -> RunRecord:
         """The record of a run."""
         return self._runs[run_id][1]
@@ -116,23 +120,33 @@ class FakeSupervisor:
     # ── the thread ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _work(self) -> None:
-        post = Post(4 << 20)
         self._writer = Writer(self.folder)
-        self._inbox = post.inbox(self.paths.commands, self.keys)
-        self._feed = post.feed(self.paths.feed, self.keys)
-        post.guard.admit(self.facade_keys.public, "facade 1")
+        self._bind()
         self._ready.set()
         try:
             while self._running:
-                self._turn(post)
+                self._turn()
         finally:
-            self._inbox.close()
-            self._feed.close()
-            post.close()
+            self._unbind()
             self._writer.close()
 
-    def _turn(self, post: Post) -> None:
-        worked = post.guard.drain()
+    def _rebind(self) -> None:
+        self._unbind()
+        self._bind()
+
+    def _bind(self) -> None:
+        self._post = Post(4 << 20)
+        self._post.guard.admit(self.facade_keys.public, "facade 1")
+        self._inbox = self._post.inbox(self.paths.commands, self.keys)
+        self._feed = self._post.feed(self.paths.feed, self.keys)
+
+    def _unbind(self) -> None:
+        self._inbox.close()
+        self._feed.close()
+        self._post.close()  # returns when the paths are free
+
+    def _turn(self) -> None:
+        worked = self._post.guard.drain()
         for sender, body in self._inbox.drain():
             worked = True
             self._hear(sender.route, wire.to_supervisor.decode(body))
@@ -143,7 +157,7 @@ class FakeSupervisor:
             worked = True
             self._run_job()
         if not worked:
-            select.select([post.guard.fd, self._inbox.fd, self._feed.fd], [], [], 0.001)
+            select.select([self._post.guard.fd, self._inbox.fd, self._feed.fd], [], [], TURN_S)
 
     def _run_job(self) -> None:
         job, future = self._jobs.get()
