@@ -21,4 +21,8 @@ def builtin_specs(names: Iterable[str], limits: Limits) -> dict[str, AgentSpec]:
 
 def _spec(name: str, limits: Limits) -> AgentSpec:
     entrypoint, description = BUILTIN[name]
-    return AgentSpec(name=name, entrypoint=entrypoint, description=description, limits=limits)
+    # Ours may be imported before the fork: it is trusted as the zygote itself is. (The model's library is not ours.)
+    preload = () if name == "smollm" else (entrypoint.partition(":")[0],)
+    return AgentSpec(
+        name=name, entrypoint=entrypoint, description=description, limits=limits, preload=preload
+    )
