@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+
 from runward.actors import birth, procfs
 
 # A child with a name that could be taken for fields, and a grandchild; it says when both are there.
