@@ -4,7 +4,7 @@ Interrupts: a generator is closed at its next yield, an async agent's task is ca
 itself. `Interrupted` (SIGTERM) goes through the agent's frames and out of here.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from typing import Any
 
 from .channel import Channel, delta_line
@@ -97,7 +97,8 @@ class FunctionCall:
             self._returned = end.value
         finally:
             # Also when SIGTERM struck outside its frame, so that its own `finally` blocks run.
-            getattr(items, "close", _nothing)()
+            if (close := getattr(items, "close", None)) is not None:
+                close()
 
     def _run_async(self, work: Any) -> None:
         import asyncio  # costs tens of ms, and few agents need it
@@ -117,12 +118,13 @@ class FunctionCall:
     async def _await(self, result: Awaitable[Any]) -> None:
         self._returned = await result
 
-    async def _drain(self, items: AsyncGenerator[Any, Any]) -> None:
+    async def _drain(self, items: AsyncIterator[Any]) -> None:
         try:
             async for item in items:
                 self._pass_on(item)
         finally:
-            await items.aclose()
+            if (close := getattr(items, "aclose", None)) is not None:
+                await close()
 
     def _pass_on(self, item: Any) -> None:
         """Text is a delta; a dict with "event" is that event; TypeError for anything else."""
@@ -143,7 +145,3 @@ def _cancel(loop: Any, task: Any, why: str) -> None:
         loop.call_soon_threadsafe(task.cancel, why)
     except RuntimeError:
         pass  # the loop closed first: the agent is done
-
-
-def _nothing() -> None:
-    pass

@@ -10,7 +10,7 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from enum import StrEnum
 from types import FunctionType, ModuleType
 from typing import Any
@@ -88,7 +88,7 @@ def kind_of(target: Any) -> Kind:
 
 def kind_of_result(result: Any) -> Kind:
     """What a called agent turned out to be, by what the call returned."""
-    if isinstance(result, AsyncGenerator):
+    if isinstance(result, AsyncIterator):
         return Kind.ASYNC_GENERATOR
     if isinstance(result, Awaitable):
         return Kind.ASYNC_FUNCTION

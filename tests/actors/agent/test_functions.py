@@ -20,6 +20,7 @@ OUTCOMES: list[tuple[str, str, Any, list[str]]] = [
     ("returns_an_iterator", "generator", "HELLO", ["HELLO"]),
     ("awaits", "async_function", "awaited hello", ["async"]),
     ("generates_async", "async_generator", "hello", ["hello"]),
+    ("returns_an_async_iterator", "async_generator", "hello", ["hello"]),
     ("decorated", "async_generator", "hello", ["hello"]),
     ("generates_half_a_pair", "generator", "?? \0 \n \x7f é", ["?", "? \0 \n \x7f é"]),
 ]

@@ -111,6 +111,25 @@ async def generates_async(text: str) -> AsyncIterator[str]:
         yield word
 
 
+class Words:
+    """An iterator of its own making, for `async for`."""
+
+    def __init__(self, text: str) -> None:
+        self._words = iter(text.split())
+
+    def __aiter__(self) -> "Words":
+        return self
+
+    async def __anext__(self) -> str:
+        for word in self._words:
+            return word
+        raise StopAsyncIteration
+
+
+def returns_an_async_iterator(text: str) -> Words:
+    return Words(text)
+
+
 def returns_an_iterator(text: str) -> Iterator[str]:
     return map(str.upper, text.split())
 
