@@ -49,6 +49,7 @@ KINDS: dict[str, Kind] = {
     "too_many_connections": Kind(503, _SERVER),
     "supervisor_unreachable": Kind(503, _SERVER),
     "shutting_down": Kind(503, _SERVER),
+    "journal_full": Kind(507, _SERVER),
 }
 
 RETRY_AFTER_S = 1.0

@@ -29,7 +29,10 @@ class Follower(Protocol):
         """Here are the newest events. Must not block, and may be refused: `RunFeed.page` has them later."""
 
     def rouse(self) -> None:
-        """`head`, `ended` or `closing` changed."""
+        """`head` or `ended` changed."""
+
+    def end(self) -> None:
+        """This facade goes (`closing`): leave soon."""
 
 
 class Wire(Protocol):
@@ -114,7 +117,8 @@ class RunFeed:
     def close(self) -> None:
         """This facade goes: every reader is told to end, and its client to come again."""
         self.closing = True
-        self._rouse_all()
+        for reader in tuple(self.readers):
+            reader.end()
 
     def stop(self) -> None:
         """No reader is left: forget the timer."""

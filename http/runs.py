@@ -84,13 +84,24 @@ async def _end(
 ) -> web.Response:
     key, record = call.run()
     command = StopRun(new_id(), record.run_id, call.who.only_owner, mode, grace_s, reason)
-    await call.facade.link.ask(command, StopAccepted, call.facade.settings.supervision.command_timeout_s)
+    await _asked_to_stop(call, command)
     headers = bodies.ignored_header(ignored)
     if not wait:
         return answer(Stopping(record.run_id), headers=headers)
     await Ending(call.facade.feeds, record.run_id, key).wait()
     _, record = call.run()
     return answer((await views.of_all(call.facade.journal, [record]))[0], headers=headers)
+
+
+async def _asked_to_stop(call: Call, command: StopRun) -> None:
+    try:
+        await call.facade.link.ask(command, StopAccepted, call.facade.settings.supervision.command_timeout_s)
+    except Refused as refusal:
+        if (
+            refusal.code == "run_ended"
+        ):  # how, is in the journal: the terminal event was there before this answer
+            refusal.status = call.run()[1].status
+        raise
 
 
 def _start_command(call: Call, body: StartBody) -> StartRun:

@@ -56,6 +56,12 @@ class Stream:
         self._resting = False
         self._wake.set()
 
+    def end(self) -> None:
+        """Let the task end. A client that takes nothing now is cut off instead of waited for; it comes again."""
+        if self._transport.get_write_buffer_size() > 0:
+            self._transport.abort()
+        self.rouse()
+
     async def run(self, feed: RunFeed) -> None:
         """Return when the terminal event is written, or when the feed closes (the client will come again).
 

@@ -25,6 +25,10 @@ class Ending:
         """The feed changed."""
         self._changed.set()
 
+    def end(self) -> None:
+        """This facade goes."""
+        self._changed.set()
+
     async def wait(self) -> None:
         """Return when the run's terminal event is in the journal; `Problem` if this facade goes first."""
         feed = self._feeds.join(self._run_id, self._key, self)

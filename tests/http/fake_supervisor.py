@@ -207,8 +207,7 @@ class FakeSupervisor:
         if found is None or command.owner not in (None, found[1].owner):
             return Refusal(command.id, "run_not_found", f"Run not found: {command.run_id}")
         if found[1].status.ended:
-            status = found[1].status.value
-            return Refusal(command.id, "run_ended", f"The run is over: {status}", status=status)
+            return Refusal(command.id, "run_ended", "The run is over")
         self._save(command.run_id, status=Status.STOPPING)
         return StopAccepted(command.id, command.run_id)
 

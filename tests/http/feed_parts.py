@@ -74,6 +74,9 @@ class Follower:
     def rouse(self) -> None:
         self.roused += 1
 
+    def end(self) -> None:
+        self.rouse()
+
 
 class Connection(asyncio.Transport):
     """A transport whose client reads when it is told to, at most `room` bytes at once; `drain` as aiohttp's."""
@@ -112,6 +115,9 @@ class Connection(asyncio.Transport):
                 raise ConnectionResetError
             self._read.clear()
             await self._read.wait()
+
+    def abort(self) -> None:
+        self.leave()
 
     def leave(self) -> None:
         """The client goes."""

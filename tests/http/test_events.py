@@ -279,6 +279,23 @@ async def test_a_slow_reader_slows_nobody_and_misses_nothing(
     assert rest.endswith(b": stream closed\n\n")
 
 
+async def test_a_client_that_does_not_read_does_not_hold_up_the_end(
+    start_facade: StartFacade, supervisor: FakeSupervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runward.http.serving.END_S", 10 * DEADLINE_S)
+    facade = await start_facade()
+    run_id = supervisor.add_run()
+    reader, writer = await asyncio.open_connection("127.0.0.1", facade.port, limit=4096)
+    writer.write(plain_request(run_id))
+    await reader.readuntil(b"retry: 1000\n\n")
+    for _ in range(50):
+        supervisor.emit_many(run_id, 100, text="x" * 4000)
+    facade.control.close()
+    async with asyncio.timeout(DEADLINE_S):
+        await asyncio.wait((facade.task,))
+    writer.close()
+
+
 async def test_when_the_facade_goes_streams_end_without_the_closing_comment(
     facade: Running, supervisor: FakeSupervisor
 ) -> None:
