@@ -288,8 +288,10 @@ async def test_a_client_that_does_not_read_does_not_hold_up_the_end(
     reader, writer = await asyncio.open_connection("127.0.0.1", facade.port, limit=4096)
     writer.write(plain_request(run_id))
     await reader.readuntil(b"retry: 1000\n\n")
-    for _ in range(50):
-        supervisor.emit_many(run_id, 100, text="x" * 4000)
+    async with stream(facade, run_id) as quick:  # when it has all, the other's connection is full
+        for _ in range(50):
+            supervisor.emit_many(run_id, 100, text="x" * 4000)
+        await quick.take(5000)
     facade.control.close()
     async with asyncio.timeout(DEADLINE_S):
         await asyncio.wait((facade.task,))
