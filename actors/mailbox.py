@@ -9,6 +9,7 @@ A ZeroMQ descriptor only says "look again" (it is edge-triggered, and sending ca
 drains the guard, or nobody new gets in.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,11 +64,11 @@ class Post:
 
     def inbox(self, path: str, keys: KeyPair) -> "Inbox":
         """Bind a ROUTER at `path`. Raises `Unreachable` if it can't be bound."""
-        return Inbox(self._bound(zmq.ROUTER, path, keys))
+        return Inbox(self._bound(zmq.ROUTER, path, keys), path)
 
     def feed(self, path: str, keys: KeyPair) -> "Feed":
         """Bind an XPUB at `path`. Raises `Unreachable` if it can't be bound."""
-        return Feed(self._bound(zmq.XPUB, path, keys))
+        return Feed(self._bound(zmq.XPUB, path, keys), path)
 
     def outbox(self, path: str, keys: KeyPair, server_key: bytes) -> "Outbox":
         """Connect a DEALER to the inbox at `path`; returns at once, whether or not anyone is there."""
@@ -167,8 +168,9 @@ class Guard:
 class Inbox:
     """A ROUTER with the names of its senders. `fd` wakes its owner."""
 
-    def __init__(self, socket: "zmq.Socket[bytes]") -> None:
+    def __init__(self, socket: "zmq.Socket[bytes]", path: str) -> None:
         self._socket = socket
+        self._path = path
         self.fd: int = int(socket.getsockopt(zmq.FD))
 
     def drain(self, limit: int = DRAIN_AT_ONCE) -> Iterator[tuple[Sender, bytes]]:
@@ -192,14 +194,15 @@ class Inbox:
 
     def close(self) -> None:
         """Close, and take the path away."""
-        self._socket.close()
+        _close_bound(self._socket, self._path)
 
 
 class Feed:
     """An XPUB: publishes without ever waiting for a reader, and hears of new subscribers."""
 
-    def __init__(self, socket: "zmq.Socket[bytes]") -> None:
+    def __init__(self, socket: "zmq.Socket[bytes]", path: str) -> None:
         self._socket = socket
+        self._path = path
         self.fd: int = int(socket.getsockopt(zmq.FD))
 
     def publish(self, topic: bytes, *frames: bytes) -> None:
@@ -218,7 +221,7 @@ class Feed:
 
     def close(self) -> None:
         """Close, and take the path away."""
-        self._socket.close()
+        _close_bound(self._socket, self._path)
 
 
 class Outbox:
@@ -274,3 +277,10 @@ class Subscription:
     def close(self) -> None:
         """Close."""
         self._socket.close()
+
+
+def _close_bound(socket: "zmq.Socket[bytes]", path: str) -> None:
+    """libzmq leaves a path that it was given."""
+    socket.close()
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)

@@ -5,7 +5,7 @@ CONTRACT 3 is made from it in the http room, which leaves out the fields marked 
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -52,12 +52,15 @@ class Reason(StrEnum):
     KILL_STUCK = "kill_stuck"
 
 
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # what a JSON client still tells apart
+
+
 class Usage(msgspec.Struct, frozen=True):
     """Tokens, as the agent counted them."""
 
-    input_tokens: int = 0
-    output_tokens: int = 0
-    total_tokens: int = 0
+    input_tokens: Count = 0
+    output_tokens: Count = 0
+    total_tokens: Count = 0
 
 
 class Exit(msgspec.Struct, frozen=True):

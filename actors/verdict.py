@@ -73,9 +73,8 @@ def _judged(state: State, record: ExitRecord) -> tuple[Status, Reason, str | Non
     if record.limit is not None:
         reason = Reason(record.limit)
         return Status.FAILED, reason, f"the run went over its limit: {reason.replace('_', ' ')}"
-    if record.stopped and record.rung is not None:
-        shutdown = state.stop is not None and state.stop.shutdown
-        return Status.CANCELLED, Reason.SHUTDOWN if shutdown else _BY_RUNG[record.rung], None
+    if record.stopped and record.rung is not None and state.stop is not None:
+        return Status.CANCELLED, Reason.SHUTDOWN if state.stop.shutdown else _BY_RUNG[record.rung], None
     return _by_itself(record)
 
 
@@ -88,7 +87,7 @@ def _by_itself(record: ExitRecord) -> tuple[Status, Reason, str | None]:
     """Nobody stopped it. A signal counts before a claim, unless we had to end what hung after its return."""
     claim = record.claim
     if claim is not None and claim.kind == "start_failed":
-        return Status.FAILED, Reason.START_FAILED, claim.error
+        return Status.FAILED, Reason.START_FAILED, claim.error or "the agent could not start"
     if claim is not None and claim.kind in ("exception", "interrupted"):
         return Status.FAILED, Reason.EXCEPTION, claim.error or "Interrupted"
     if claim is not None and (record.code == 0 or record.rung is not None):

@@ -106,7 +106,6 @@ def test_any_bytes_whatever_raise_nothing(stream: bytes) -> None:
 DELTA = line(event="message.delta", delta="x")
 
 
-@pytest.mark.xfail(strict=True, reason="a chunk of deltas is decoded as values, not as lines")
 @pytest.mark.parametrize(
     "stream",
     [
@@ -120,18 +119,12 @@ def test_a_line_is_one_value_in_whatever_company_it_comes(stream: bytes) -> None
     assert events(taken(stream)) == events(taken(stream + line(event="a.b")))[:-1]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a blank line is passed over among deltas and refused among other events"
-)
 def test_a_blank_line_is_the_same_in_whatever_company_it_comes() -> None:
     among_deltas = taken(DELTA + b"\n" + DELTA)
     among_others = taken(line(event="a.b") + b"\n" + line(event="a.b"))
     assert len(among_deltas.refused) == len(among_others.refused)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="one delta is measured as it comes, several are measured as they go on"
-)
 def test_a_line_of_just_the_longest_length_is_the_same_in_whatever_company_it_comes() -> None:
     longest = line(event="message.delta", delta="")
     longest = line(event="message.delta", delta="x" * (LIMIT - len(longest) + 1))
@@ -139,7 +132,6 @@ def test_a_line_of_just_the_longest_length_is_the_same_in_whatever_company_it_co
     assert taken(longest).count + 1 == taken(longest + DELTA).count
 
 
-@pytest.mark.xfail(strict=True, reason="a claim has no longest length where its line comes in one piece")
 def test_a_claim_that_is_too_long_is_refused_however_it_is_cut() -> None:
     claim = line(claim="completed", output="x" * 3 * LIMIT)
     assert taken(claim).claim == taken(claim[:2000], claim[2000:]).claim

@@ -252,15 +252,11 @@ def test_without_the_wardens_word_nothing_is_cancelled_but_by_a_stop(state: Stat
     assert end.status is not Status.CANCELLED or state.stop is not None
 
 
-@pytest.mark.xfail(strict=True, reason="a record that says `stopped` is believed where nobody wanted a stop")
 def test_with_the_wardens_word_nothing_is_cancelled_but_by_a_stop() -> None:
     end = verdict(ended(a_record(stopped=True, rung="kill", code=None, signal=9)), "pidns", 1.0)
     assert end.status is not Status.CANCELLED
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a claim of failure without a word makes a run.failed whose error is null"
-)
 def test_a_failure_says_why_though_its_claim_does_not() -> None:
     end = verdict(ended(a_record(claim=Claim(kind="start_failed"), code=1)), "pidns", 1.0)
     assert end.error
