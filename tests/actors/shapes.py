@@ -25,7 +25,7 @@ def _of(shape: inspect.Type) -> st.SearchStrategy[Any]:
         case inspect.BoolType():
             return st.booleans()
         case inspect.IntType():
-            return st.integers(-BIGGEST - 1, BIGGEST)
+            return st.integers(-BIGGEST - 1 if shape.ge is None else shape.ge, shape.le or BIGGEST)
         case inspect.FloatType():
             return st.floats(allow_nan=False)
         case inspect.StrType():
