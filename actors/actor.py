@@ -52,10 +52,10 @@ class Actor:
 
     # ── what to wait for ─────────────────────────────────────────────────────────────────────────
 
-    def watch(self, fd: int, callback: Callback) -> None:
-        """Call back whenever `fd` is readable or hung up (level-triggered)."""
+    def watch(self, fd: int, callback: Callback, events: int = select.EPOLLIN) -> None:
+        """Call back whenever `fd` is readable (or what `events` says) or hung up, level-triggered."""
         self._callbacks[fd] = callback
-        self._epoll.register(fd, select.EPOLLIN)
+        self._epoll.register(fd, events)
 
     def unwatch(self, fd: int) -> None:
         """Wait for it no more; harmless if it was not watched. Call it before closing `fd`."""

@@ -25,7 +25,6 @@ class Ending:
         self.over = False  # the agent process is gone and what it left was killed
         self.told = False  # the record was sent
         self.orphaned = False
-        self.link_closed = False
 
     def began(self, now: float) -> None:
         """The first rung of a stop, or the kill of what is left: from here `took_ms` counts. Monotonic seconds."""

@@ -60,7 +60,7 @@ def _be_agent(
         birth.write_to(out_fd, err_fd)
         birth.keep_only((link_fd,))
         linux.set_no_new_privileges()
-        agent.main(link_fd, start.spec, run_id)
+        agent.main(link_fd, start.spec, run_id, start.settings.events.max_event_bytes)
     except BaseException:  # noqa: BLE001  # whatever it is, it must not become a second warden
         traceback.print_exc()
     finally:

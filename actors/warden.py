@@ -12,10 +12,9 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn, assert_never
 
-import msgspec
-
 from . import birth, stopping, wire
 from .actor import Actor, Timer
+from .agent_link import AgentLink
 from .containment import linux, rungs
 from .containment.reaping import host_pid
 from .exit_record import Ending
@@ -35,14 +34,12 @@ from .messages import (
     RungReached,
     Start,
     Stop,
-    ToAgent,
     ToRun,
 )
 from .records import ProcessIdentity
 from .roles import ZygoteStart
 from .stdio import Tail
 
-READ_AT_ONCE = 131_072
 KEYS_LENGTH = 80  # two Z85 keys
 LAST_WORD_S = 5.0  # how long the exit record waits to be acked
 
@@ -92,10 +89,10 @@ class Warden(Actor):
         self._command_id, self._message = "", ""
         self._n = 0  # events sent
         self._unacked: list[int] = []  # the last number of each batch in flight
-        self._listening = True  # to the agent's socket
         self._ending = Ending(rungs.RUNGS[start.kill_rung].proof, kill_round, family.pid)
         self._errors = Tail(start.settings.events.stderr_tail_bytes)
         self._post, self._mailbox = self._open_mailbox(start, keys_fd)
+        self._link = AgentLink(self, family.link, self._hear_agent)
         self._watch_all()
         self._tell(self._hello(start.boot_id))
 
@@ -111,7 +108,7 @@ class Warden(Actor):
     def _watch_all(self) -> None:
         self.pump(self._mailbox.fd, self._drain_mailbox)
         self.watch(self._supervisor_pidfd, self._supervisor_gone)
-        self.watch(self._family.link.fileno(), self._hear_agent)
+        self._link.listen(True)
         self.watch(self._family.out_fd, lambda: self._hear_stdio(self._family.out_fd))
         self.watch(self._family.err_fd, lambda: self._hear_stdio(self._family.err_fd))
         self.watch(self._family.pidfd, self._agent_gone)
@@ -139,7 +136,7 @@ class Warden(Actor):
     def _receive(self, message: ToRun) -> None:
         match message:
             case Go():
-                self._tell_agent(Start(message.given))
+                self._link.tell(Start(message.given))
             case Stop():
                 self._command_id, self._message = message.command_id, message.message
                 self._ending.began(self.clock())
@@ -156,7 +153,7 @@ class Warden(Actor):
     def _acked(self, n: int) -> None:
         while self._unacked and self._unacked[0] <= n:
             self._unacked.pop(0)
-        self._listen(len(self._unacked) < self._settings.events.batches_in_flight)
+        self._listen_on_credit()
         if self._ending.over:
             self._hear_rest()
 
@@ -168,41 +165,23 @@ class Warden(Actor):
 
     # ── from the agent ───────────────────────────────────────────────────────────────────────────
 
-    def _listen(self, wanted: bool) -> None:
+    def _listen_on_credit(self) -> None:
         """While all credit is used the agent's socket is left alone: it is the buffer, and the back-pressure."""
-        wanted = wanted and not self._ending.link_closed
-        if wanted != self._listening:
-            self._listening = wanted
-            if wanted:
-                self.watch(self._family.link.fileno(), self._hear_agent)
-            else:
-                self.unwatch(self._family.link.fileno())
+        self._link.listen(len(self._unacked) < self._settings.events.batches_in_flight)
 
     def _hear_agent(self) -> None:
-        chunk = self._read_link()
+        chunk = self._link.read()
         if chunk:
             self._take(self._intake.feed(chunk, time.time()))
-        elif chunk is not None:
-            self._ending.link_closed = True  # its exit says the rest
-            self._listen(False)
-
-    def _read_link(self) -> bytes | None:
-        """A chunk, b"" at the end of the stream, None if there is nothing yet."""
-        try:
-            return self._family.link.recv(READ_AT_ONCE)
-        except (BlockingIOError, InterruptedError):
-            return None
-        except OSError:
-            return b""
 
     def _take(self, taken: Taken) -> None:
         if taken.count:
             self._tell(Events(self._run_id, self._attempt, self._n + 1, taken.count, taken.blob))
             self._n += taken.count
             self._unacked.append(self._n)
-            self._listen(len(self._unacked) < self._settings.events.batches_in_flight)
+            self._listen_on_credit()
         for refused in taken.refused[:16]:
-            self._tell_agent(EventRefused(refused.event, refused.why))
+            self._link.tell(EventRefused(refused.event, refused.why))
         self._ending.kind = taken.kind or self._ending.kind
         if taken.claim is not None:
             self._claimed(taken.claim)
@@ -247,7 +226,7 @@ class Warden(Actor):
     def _step(self, step: stopping.Step) -> None:
         match step:
             case stopping.Step.INTERRUPT:
-                self._tell_agent(Interrupt(self._message))
+                self._link.tell(Interrupt(self._message))
             case stopping.Step.TERMINATE:
                 self._signal_agent(signal.SIGTERM)
                 self._signal_agent(signal.SIGCONT)
@@ -280,12 +259,12 @@ class Warden(Actor):
         if self._ending.told:
             return
         while self._ending.orphaned or len(self._unacked) < self._settings.events.batches_in_flight:
-            chunk = self._read_link()
+            chunk = self._link.read()
             if not chunk or self._ending.orphaned:
                 self._last_word()
                 return
             self._take(self._intake.feed(chunk, time.time()))
-        self._listen(False)
+        self._link.listen(False)
 
     def _last_word(self) -> None:
         self._ending.told = True
@@ -303,10 +282,3 @@ class Warden(Actor):
     def _tell(self, message: Hello | Events | RungReached | Exited) -> None:
         if not self._ending.orphaned:
             self._mailbox.send(wire.encode(message))
-
-    def _tell_agent(self, message: ToAgent) -> None:
-        """Never waits for an agent that does not read: what its socket does not hold is not told."""
-        try:
-            self._family.link.send(msgspec.json.encode(message) + b"\n")
-        except OSError:
-            return

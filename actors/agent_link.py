@@ -1,0 +1,71 @@
+"""The warden's end of the socketpair to its agent. Never waits: not for an agent that says nothing, nor for one
+that does not listen."""
+
+import os
+import select
+import socket
+
+import msgspec
+
+from .actor import Actor, Callback
+from .messages import EventRefused, ToAgent
+
+READ_AT_ONCE = 131_072
+UNREAD_REFUSALS_BYTES = 65_536  # an agent that does not listen is not told more of its refused events than this
+
+
+class AgentLink:
+    """Reads chunks while it is listened to; sends what the agent takes, and keeps the rest until it does."""
+
+    def __init__(self, actor: Actor, link: socket.socket, heard: Callback) -> None:
+        self._actor = actor
+        self._link = link
+        self._heard = heard
+        self._writable = os.dup(link.fileno())  # watched apart from reading, which stops and goes on by credit
+        self._unsent = b""
+        self._listening = False
+        self.closed = False  # the agent closed its end, or is gone
+
+    def listen(self, wanted: bool) -> None:
+        """Whether `heard` is called when there is something; unread, the socket is the agent's back-pressure."""
+        wanted = wanted and not self.closed
+        if wanted != self._listening:
+            self._listening = wanted
+            if wanted:
+                self._actor.watch(self._link.fileno(), self._heard)
+            else:
+                self._actor.unwatch(self._link.fileno())
+
+    def read(self) -> bytes:
+        """A chunk; nothing if there is none now, or never will be (`closed`)."""
+        try:
+            chunk = self._link.recv(READ_AT_ONCE)
+        except (BlockingIOError, InterruptedError):
+            return b""
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self.closed = True
+            self.listen(False)
+        return chunk
+
+    def tell(self, message: ToAgent) -> None:
+        """Send it, now or when the agent has read what came before."""
+        if isinstance(message, EventRefused) and len(self._unsent) > UNREAD_REFUSALS_BYTES:
+            return
+        waiting = bool(self._unsent)
+        self._unsent += msgspec.json.encode(message) + b"\n"
+        if not waiting:
+            self._push()
+            if self._unsent:
+                self._actor.watch(self._writable, self._push, select.EPOLLOUT)
+
+    def _push(self) -> None:
+        try:
+            self._unsent = self._unsent[self._link.send(self._unsent) :]
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._unsent = b""  # it is gone, or does not want to hear
+        if not self._unsent:
+            self._actor.unwatch(self._writable)
