@@ -5,8 +5,9 @@ from functools import partial
 from aiohttp import web
 
 from . import events, health, runs, session
+from .callers import known
 from .context import Facade
-from .guard import Guard, known
+from .guard import Guard
 
 
 def application(facade: Facade, guard: Guard) -> web.Application:

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from . import bodies, guard
+from . import bodies, callers
 from .auth import Who
 from .context import Facade, answer
 from .errors import Problem
@@ -34,7 +34,7 @@ async def begin(request: web.Request, facade: Facade) -> web.Response:
 async def end(request: web.Request, facade: Facade) -> web.Response:
     """`DELETE /v1/session`: 204, and the browser forgets the cookie. Nobody needs to be known for that."""
     if facade.cookie in request.cookies:
-        guard.check_same_origin(request)
+        callers.check_same_origin(request)
     response = web.Response(status=204)
     response.del_cookie(
         facade.cookie,
@@ -47,7 +47,7 @@ async def end(request: web.Request, facade: Facade) -> web.Response:
 
 
 def _proven(request: web.Request, facade: Facade, body: SessionBody) -> Who:
-    secret = guard.bearer(request) or body.key
+    secret = callers.bearer(request) or body.key
     if secret:
         who = facade.keys.owner_of(secret)
     elif body.token:
@@ -61,5 +61,5 @@ def _proven(request: web.Request, facade: Facade, body: SessionBody) -> Who:
     else:
         who = None
     if who is None:
-        raise guard.wrong_key()
+        raise callers.wrong_key()
     return who

@@ -10,15 +10,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from . import frames
-from .feeds import RunFeed
 from .frames import Slice
+from .run_feed import RunFeed
 
 ENOUGH_BYTES = 65_536  # a connection that holds this much is not pushed to
 AGAIN_S = 0.05
 
 
 class Stream:
-    """A `feeds.Follower` that writes to one connection. `run` is its task; all else is called by the feed."""
+    """A `run_feed.Follower` that writes to one connection. `run` is its task; all else is called by the feed."""
 
     def __init__(
         self,

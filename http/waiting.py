@@ -3,12 +3,13 @@
 import asyncio
 
 from .errors import Problem
-from .feeds import Feeds, RunFeed
+from .feeds import Feeds
 from .frames import Slice
+from .run_feed import RunFeed
 
 
 class Ending:
-    """A `feeds.Follower` that looks at nothing but the end."""
+    """A `run_feed.Follower` that looks at nothing but the end."""
 
     def __init__(self, feeds: Feeds, run_id: str, key: int) -> None:
         self._feeds = feeds

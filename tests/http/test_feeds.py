@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from runward.actors.journal.reader import Reader
 from runward.actors.messages import Published
-from runward.http import feeds as feeds_module
-from runward.http.feeds import FEW_READERS, Feeds, RunFeed
+from runward.http import run_feed
+from runward.http.feeds import Feeds
+from runward.http.run_feed import FEW_FOLLOWERS, RunFeed
 
 from .eventually import until
 from .feed_parts import RUN, Follower, Journal, Wire, tell
@@ -115,13 +116,13 @@ def test_the_tail_is_bounded_and_the_journal_has_the_rest() -> None:
     assert journal.reads == 0
     assert read_from(feed, 0) == list(range(1, 251))
     assert journal.reads > 0
-    assert sum(len(part.lines) for part in feed._tail) <= 1000
+    assert feed._tail.size <= 1000
 
 
 async def test_many_readers_are_written_to_at_a_pace_that_begins_at_once() -> None:
     feeds, journal, _, clock = room()
     clock.now = asyncio.get_running_loop().time()
-    followers = [Follower() for _ in range(FEW_READERS + 1)]
+    followers = [Follower() for _ in range(FEW_FOLLOWERS + 1)]
     for follower in followers:
         feeds.join(RUN, KEY, follower)
     for _ in range(4):
@@ -134,13 +135,13 @@ async def test_many_readers_are_written_to_at_a_pace_that_begins_at_once() -> No
 
 async def test_the_pace_holds_back_no_more_than_a_little() -> None:
     feeds, journal, _, _ = room()
-    followers = [Follower() for _ in range(FEW_READERS + 1)]
+    followers = [Follower() for _ in range(FEW_FOLLOWERS + 1)]
     for follower in followers:
         feed = feeds.join(RUN, KEY, follower)
     tell(feeds, journal.append(1))
     feeds.flush()
     large = journal.append(2000)
-    assert len(large.data) > feeds_module.FLUSH_BYTES
+    assert len(large.data) > run_feed.FLUSH_BYTES
     tell(feeds, large)
     feeds.flush()
     assert followers[0].offered == [(1, 1), (2, 2001)]

@@ -8,7 +8,8 @@ from typing import cast
 import pytest
 
 from runward.actors.journal.reader import Reader
-from runward.http.feeds import Feeds, RunFeed
+from runward.http.feeds import Feeds
+from runward.http.run_feed import RunFeed
 from runward.http.stream import Stream
 
 from .eventually import DEADLINE_S, until

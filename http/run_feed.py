@@ -1,0 +1,134 @@
+"""One run as this facade hears it, shared by everyone who follows it here.
+
+The feed may drop; the journal can't. So a `RunFeed` only ever says how far the run has come (`head`) and keeps the
+newest events in a bounded tail; whoever is further back reads the journal. Nothing in it waits for a follower.
+"""
+
+import asyncio
+from typing import Protocol
+
+from ..actors.journal.reader import Reader
+from ..actors.messages import Published
+from . import frames
+from .frames import Slice
+from .paging import page
+from .tail import Tail, merged
+
+FEW_FOLLOWERS = 10
+PACE_S = 0.015  # with many followers, at most one write to each in this time
+FLUSH_BYTES = 65_536  # … unless this much has gathered
+PAGE_BYTES = 131_072  # what a follower that is behind is given at once: about 1 ms of work
+
+
+class Follower(Protocol):
+    """Someone who follows a run."""
+
+    def offer(self, events: Slice) -> None:
+        """Here are the newest events. Must not block, and may be refused: `RunFeed.page` has them later."""
+
+    def rouse(self) -> None:
+        """`head` or `ended` changed."""
+
+    def end(self) -> None:
+        """This facade goes (`closing`): leave soon."""
+
+
+class RunFeed:
+    """One run: how far it has come, its newest events, its followers."""
+
+    def __init__(self, run_id: str, key: int, journal: Reader, tail_bytes: int) -> None:
+        self.run_id = run_id
+        self.key = key
+        self.head = 0  # every event up to here can be had by `page`
+        self.ended = False  # … and the last of them is the terminal one
+        self.closing = False  # this facade is about to go
+        self.subscribed = False
+        self.followers: set[Follower] = set()
+        self.heard = True  # something since the last check
+        self._journal = journal
+        self._tail = Tail(tail_bytes)
+        self._pending: list[Slice] = []
+        self._pending_bytes = 0
+        self._pushed_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    # ── what the supervisor says ────────────────────────────────────────────────────────────────────────────
+
+    def hear(self, note: Published, lines: bytes) -> None:
+        """Take a message. Dropped ones show as a jump, repeated ones as a step back; both are fine."""
+        self.heard = True
+        known = self._known()
+        last = note.first + note.count - 1
+        if last < known or (last == known and not note.ended):
+            return
+        if note.count == 0 or note.first > known + 1:
+            self.jump(last, note.ended)
+        elif last > known:
+            news = Slice(self.run_id, note.first, last, lines, note.ended)
+            self._pending.append(news.after(known))
+            self._pending_bytes += len(lines)
+
+    def jump(self, head: int, ended: bool) -> None:
+        """The run has come to `head`, by a way that was not heard: every follower turns to the journal."""
+        self._pending.clear()
+        self._pending_bytes = 0
+        self._tail.clear()
+        self.head, self.ended = max(head, self.head), ended or self.ended
+        self._rouse_all()
+
+    def flush(self, now: float) -> None:
+        """Offer what is pending to every follower, at once or when the pace allows it."""
+        wait_s = self._pushed_at + PACE_S - now
+        if len(self.followers) <= FEW_FOLLOWERS or wait_s <= 0 or self._pending_bytes >= FLUSH_BYTES:
+            self._push(now)
+        elif self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(wait_s, lambda: self._push(loop.time()))
+
+    def check(self) -> None:
+        """If nothing was heard since the last check, ask the journal: a last message may be lost."""
+        if self.heard or self.ended:
+            self.heard = False
+            return
+        last = self._journal.last(self.key)
+        if last is not None and last.seq > self._known():
+            self.jump(last.seq, last.event in frames.TERMINAL)
+
+    # ── what followers want ───────────────────────────────────────────────────────────────────────────────────
+
+    def page(self, after: int) -> Slice | None:
+        """About `PAGE_BYTES` of events after `after`, from the tail or the journal; None if there is none."""
+        kept = self._tail.after(after, PAGE_BYTES)
+        return kept or page(self._journal, self.run_id, self.key, after, PAGE_BYTES)
+
+    def close(self) -> None:
+        """This facade goes: every follower is told to end, and its client to come again."""
+        self.closing = True
+        for follower in tuple(self.followers):
+            follower.end()
+
+    def stop(self) -> None:
+        """No follower is left: forget the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _known(self) -> int:
+        return self._pending[-1].last if self._pending else self.head
+
+    def _push(self, now: float) -> None:
+        self.stop()
+        self._timer = None
+        self._pushed_at = now
+        if not self._pending:
+            return
+        news = merged(self._pending)
+        self._pending = []
+        self._pending_bytes = 0
+        self._tail.keep(news)
+        self.head, self.ended = news.last, news.ended
+        for follower in tuple(self.followers):
+            follower.offer(news)
+
+    def _rouse_all(self) -> None:
+        for follower in tuple(self.followers):
+            follower.rouse()
