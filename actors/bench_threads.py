@@ -73,7 +73,7 @@ class ThreadChannel(Channel):
 
     def __init__(self, wake: Callback) -> None:
         self._wake = wake
-        self._lines: list[bytes] = []
+        self._waiting: list[bytes] = []
         self._size = 0
         self._changed = threading.Condition()
 
@@ -82,15 +82,15 @@ class ThreadChannel(Channel):
         with self._changed:
             while self._size > UNREAD_BYTES:
                 self._changed.wait()
-            if not self._lines:
+            if not self._waiting:
                 self._wake()
-            self._lines.append(line)
+            self._waiting.append(line)
             self._size += len(line)
 
     def take(self) -> bytes:
         """All that waits."""
         with self._changed:
-            lines, self._lines, self._size = self._lines, [], 0
+            lines, self._waiting, self._size = self._waiting, [], 0
             self._changed.notify_all()
         return b"".join(lines)
 

@@ -23,6 +23,7 @@ def bench(
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="ROW", help="Only this row; may be given again.")
     ] = None,
+    long: Annotated[bool, typer.Option("--long", help="The rows that take minutes as well.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Few samples: is it alive, not how fast.")] = False,
     list_rows: Annotated[bool, typer.Option("--list", help="Say which rows there are.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Fail where a first target is missed.")] = False,
@@ -32,7 +33,7 @@ def bench(
     if list_rows:
         print("\n".join(f"{row.name:12}{row.what}" for row in ROWS))
         return ExitCode.DONE
-    rows = _chosen(only or [])
+    rows = _chosen(only or [], long)
     signal.signal(signal.SIGTERM, _interrupt)
     shown = showing.document(_measure(rows, quick), quick)
     if as_json:
@@ -42,14 +43,14 @@ def bench(
     return _exit_code(shown, strict)
 
 
-def _chosen(names: list[str]) -> list[Row]:
+def _chosen(names: list[str], long: bool) -> list[Row]:
     rows = {row.name: row for row in ROWS}
     unknown = [name for name in names if name not in rows]
     if unknown:
         raise CommandError(
             f"there is no row {unknown[0]!r}; there are: {', '.join(rows)}", ExitCode.USAGE, "usage"
         )
-    return [row for row in ROWS if not names or row.name in names]
+    return [row for row in ROWS if row.name in names or (not names and (long or not row.long))]
 
 
 def _measure(rows: list[Row], quick: bool) -> list[Measured]:

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from . import jobs_events, jobs_runs
+from . import jobs_events, jobs_runs, jobs_sharing, jobs_stops, jobs_streams
 from .connection import Refused
 from .job import Job, Result
 
@@ -15,6 +15,12 @@ JOBS: dict[str, Callable[[Job], Result]] = {
     "trivial": jobs_runs.trivial,
     "at_once": jobs_runs.at_once,
     "flood": jobs_events.flood,
+    "streams": jobs_streams.streams,
+    "burns": jobs_sharing.burns,
+    "stops": jobs_stops.stops,
+    "kills": jobs_stops.kills,
+    "idle": jobs_sharing.idle,
+    "growth": jobs_sharing.growth,
 }
 
 

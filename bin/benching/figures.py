@@ -49,5 +49,5 @@ class Target:
 
 
 def ratio(figure: float, baseline: float | None) -> float | None:
-    """How many times the baseline it is; None without one."""
-    return None if not baseline else figure / baseline
+    """How many times the baseline it is; None without one that is above zero."""
+    return None if baseline is None or baseline <= 0 else figure / baseline

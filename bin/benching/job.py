@@ -52,6 +52,7 @@ class Spent:
 
     def per_unit(self, name: str, units: float, factor: float = 1e3) -> Result:
         """`name.ROLE` for each role: seconds × `factor` for each unit of work; `name.ours` is all but the client."""
-        shares = {role: max(seconds, 0.0) * factor / units for role, seconds in self.cpu_s.items()}
+        used = sorted(self.cpu_s.items(), key=lambda item: -item[1])
+        shares = {role: max(seconds, 0.0) * factor / units for role, seconds in used}
         ours = sum(share for role, share in shares.items() if role != CLIENT)
         return {f"{name}.{role}": [share] for role, share in shares.items()} | {f"{name}.ours": [ours]}

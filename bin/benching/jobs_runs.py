@@ -1,15 +1,25 @@
 """Jobs of many short runs: one at a time, and many at a time."""
 
 import json
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from .connection import Connection, Refused
 from .job import Job, Result, Spent
-from .runs import completed, start
+from .runs import Ended, completed, start
 
 AGENT, INPUT = "echo", "hello"
+STAMP = re.compile(rb'"timestamp":([0-9.e+]+)')
+HOPS = (
+    "1 POST to run.queued",
+    "2 to run.started",
+    "3 to the first delta",
+    "4 to run.completed",
+    "5 to the client",
+)
 
 
 def trivial(job: Job) -> Result:
@@ -17,15 +27,37 @@ def trivial(job: Job) -> Result:
     connection = Connection(job.address)
     for _ in range(job.number("warm_up")):
         _one(connection)
-    took_ms: list[float] = []
-    accepted_ms: list[float] = []
     with Spent(job.root) as spent:
-        for _ in range(job.number("count")):
-            asked, accepted, ended = _one(connection)
-            accepted_ms.append((accepted - asked) * 1000)
-            took_ms.append((ended - asked) * 1000)
-    result = {"ms": took_ms, "accepted_ms": accepted_ms} | spent.per_unit("cpu_ms", len(took_ms))
-    return result | _agent_cpu(job)
+        runs = [_one(connection) for _ in range(job.number("count"))]
+    result: Result = {
+        "ms": [(run.ended.at - run.asked) * 1000 for run in runs],
+        "accepted_ms": [(run.accepted - run.asked) * 1000 for run in runs],
+    }
+    return result | _hops(runs) | spent.per_unit("cpu_ms", len(runs)) | _agent_cpu(job)
+
+
+class _Run(NamedTuple):
+    asked: float
+    accepted: float
+    ended: Ended
+
+
+def _one(connection: Connection) -> _Run:
+    asked = time.time()
+    run_id = start(connection, AGENT, INPUT)
+    accepted = time.time()
+    return _Run(asked, accepted, completed(connection, run_id))
+
+
+def _hops(runs: list[_Run]) -> Result:
+    """Where the time of a run goes, by the stamps that its events bear. They overlap with nothing."""
+    hops: Result = {f"hop_ms.{name}": [] for name in HOPS}
+    for run in runs:
+        stamps = [run.asked, *map(float, STAMP.findall(run.ended.text)), run.ended.at]
+        if len(stamps) == len(HOPS) + 1:
+            for name, before, after in zip(HOPS, stamps, stamps[1:], strict=False):
+                hops[f"hop_ms.{name}"].append((after - before) * 1000)
+    return hops
 
 
 def at_once(job: Job) -> Result:
@@ -49,13 +81,6 @@ def at_once(job: Job) -> Result:
         done = sum(each.result() for each in [pool.submit(work) for _ in range(width)])
         took_s = time.monotonic() - began
     return {"per_s": [done / took_s]} | spent.per_unit("cpu_ms", done) | _agent_cpu(job)
-
-
-def _one(connection: Connection) -> tuple[float, float, float]:
-    asked = time.time()
-    run_id = start(connection, AGENT, INPUT)
-    accepted = time.time()
-    return asked, accepted, completed(connection, run_id).at
 
 
 def _agent_cpu(job: Job) -> Result:

@@ -1,17 +1,18 @@
 """The load of whole runs: started over HTTP, followed to their end. The client's side of one run."""
 
 import json
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from .connection import SEAM_BYTES, TERMINAL, Connection, Refused
+from .connection import SEAM_BYTES, TERMINAL, Connection, Refused, unchunked
 
 
 class Ended(NamedTuple):
-    """When a client saw the terminal event (Unix seconds), what it was, and its frame's text."""
+    """When a client saw the terminal event (Unix seconds), what it was, and the text of all that came."""
 
     at: float
     event: str
-    raw: bytes
+    text: bytes
 
 
 def start(connection: Connection, agent: str, text: str) -> str:
@@ -21,26 +22,31 @@ def start(connection: Connection, agent: str, text: str) -> str:
     return run_id
 
 
-def follow(connection: Connection, run_id: str, after: int = 0) -> Ended:
-    """Read the run's stream to its end."""
-    found: Ended | None = None
-    tail = b""
-    for at, part in connection.stream(f"/v1/runs/{run_id}/events?after={after}"):
-        seen = tail + part
-        terminal = None if found else TERMINAL.search(seen)
+def follow(connection: Connection, run_id: str, on_part: Callable[[bytes], None] = lambda _: None) -> Ended:
+    """Read the run's stream from its first event to its end; `on_part` is given what comes as it comes."""
+    parts: list[bytes] = []
+    at, event, tail = 0.0, "", b""
+    for now, part in connection.stream(f"/v1/runs/{run_id}/events"):
+        parts.append(part)
+        on_part(part)
+        terminal = None if event else TERMINAL.search(tail + part)
         if terminal:
-            found = Ended(
-                at, f"run.{terminal[1].decode()}", seen[seen.rfind(b"\nid: ", 0, terminal.start()) :]
-            )
-        tail = seen[-SEAM_BYTES:]
-    if found is None:
+            at, event = now, f"run.{terminal[1].decode()}"
+        tail = part[-SEAM_BYTES:]
+    if not event:
         raise Refused(f"the stream of {run_id} ended without a terminal event")
-    return found
+    return Ended(at, event, unchunked(b"".join(parts)))
 
 
 def completed(connection: Connection, run_id: str) -> Ended:
     """The same; raises `Refused` for any end but completion."""
     ended = follow(connection, run_id)
     if ended.event != "run.completed":
-        raise Refused(f"{run_id} ended with {ended.raw[:400]!r}")
+        raise Refused(f"{run_id} ended with {ended.text[-600:]!r}")
     return ended
+
+
+def last_event(ended: Ended) -> dict[str, Any]:
+    """The terminal event."""
+    event: dict[str, Any] = json.loads(ended.text[ended.text.rindex(b"\ndata: ") + 7 :].partition(b"\n")[0])
+    return event

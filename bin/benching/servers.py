@@ -22,8 +22,12 @@ port = 0
 mode = "none"
 [state]
 dir = "{folder}/state"
+[runs]
+max_live = 2000
 [agents.bench]
 entrypoint = "runward.actors.bench_agents:bench"
+[agents.talker]
+entrypoint = "runward.actors.bench_agents:Talker"
 """
 COMMANDS = {
     FULL: ("runward", "serve", "--config"),

@@ -3,20 +3,22 @@
 import os
 import platform
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from ... import __version__
 from .figures import REDUCTIONS, p50, ratio
 from .measuring import Measured
-from .rows import FULL, THREADS, Figure
+from .rows import THREADS, Figure
 
 Line = dict[str, Any]
 
 VERDICTS = {"then": "[green]then[/]", "first": "[yellow]first[/]", "miss": "[red]miss[/]", None: ""}
-COLUMNS = ("what", "figure", "server", "value", "first", "then", "reaches", "threads", "ratio")
+COLUMNS = ("figure", "server", "value", "threads", "ratio", "first", "then", "reaches")
 NUMBERS = frozenset({"value", "first", "then", "threads", "ratio"})
 
 
@@ -28,7 +30,7 @@ def document(all_measured: Sequence[Measured], quick: bool) -> Line:
         "quick": quick,
         "machine": machine(),
         "figures": [line for measured in all_measured for line in figure_lines(measured)],
-        "cpu": [line for measured in all_measured for line in cpu_lines(measured)],
+        "details": [line for measured in all_measured for line in detail_lines(measured)],
         "problems": [
             {"row": measured.row.name, "server": server, "message": message}
             for measured in all_measured
@@ -56,7 +58,7 @@ def figure_lines(measured: Measured) -> Iterator[Line]:
             value = _value(measured, figure, server)
             if value is None or server == THREADS:
                 continue
-            target = figure.target if server in (FULL, figure.server) else None
+            target = figure.targets.get(server)
             yield {
                 "row": measured.row.name,
                 "what": measured.row.what,
@@ -78,40 +80,37 @@ def _value(measured: Measured, figure: Figure, server: str) -> float | None:
     return REDUCTIONS[figure.reduction](samples) if samples else None
 
 
-def cpu_lines(measured: Measured) -> Iterator[Line]:
-    """CPU by role for each server: `cpu_ms` a run, `cpu_us` an event or `cores`; the median of the rounds."""
-    for kind in measured.row.cpu:
+def detail_lines(measured: Measured) -> Iterator[Line]:
+    """What goes into a figure, for each server: CPU by role, the parts of a delay. Medians."""
+    for kind in measured.row.details:
         for server, result in measured.results.items():
-            names = [name for name in result if name.startswith(f"{kind}.")]
-            roles = {name.partition(".")[2]: p50(result[name]) for name in names}
-            yield {"row": measured.row.name, "server": server, "unit": kind, "roles": roles}
+            names = [name for name in result if name.startswith(f"{kind}.") and result[name]]
+            parts = {name.partition(".")[2]: p50(result[name]) for name in names}
+            yield {"row": measured.row.name, "server": server, "kind": kind, "parts": parts}
 
 
 def show(shown: Line, console: Console) -> None:
-    """The table, and under it where the CPU time went."""
+    """The table, and under it what goes into its figures."""
     console.print(_table(shown["figures"]))
-    for line in shown["cpu"]:
-        roles = sorted(line["roles"].items(), key=lambda item: -item[1])
-        text = ", ".join(f"{role} {value:.2f}" for role, value in roles if value >= 0.005)
-        console.print(
-            f"{line['row']}, {line['server']}: {line['unit']}: {text}", style="dim", highlight=False
-        )
+    for line in shown["details"]:
+        parts = ", ".join(f"{part} {value:.2f}" for part, value in line["parts"].items() if value >= 0.005)
+        text = f"{line['row']}, {line['server']}: {line['kind']}: {parts}"
+        console.print(text, style="dim", highlight=False, markup=False)
     for problem in shown["problems"]:
         text = f"could not measure {problem['row']} ({problem['server']}): {problem['message']}"
         console.print(text, markup=False, highlight=False)
 
 
 def _table(figures: Sequence[Line]) -> Table:
-    table = Table(title="runward bench", title_justify="left")
+    table = Table(title="runward bench", title_justify="left", box=SIMPLE_HEAD)
     for name in COLUMNS:
-        table.add_column(name, justify="right" if name in NUMBERS else "left", overflow="fold")
-    last = ""
-    for line in figures:
-        cells = {name: _cell(line[name], line["unit"] if name != "ratio" else "×") for name in COLUMNS}
-        cells["what"] = "" if line["what"] == last else line["what"]
-        cells["reaches"] = VERDICTS[line["reaches"]]
-        last = line["what"]
-        table.add_row(*cells.values())
+        table.add_column(name, justify="right" if name in NUMBERS else "left", no_wrap=True)
+    for what, lines in groupby(figures, key=lambda line: str(line["what"])):
+        table.add_row(f"[bold]{what}[/]")
+        for line in lines:
+            cells = [_cell(line[name], line["unit"] if name != "ratio" else "×") for name in COLUMNS]
+            table.add_row(f"  {cells[0]}", *cells[1:-1], VERDICTS[line["reaches"]])
+        table.add_section()
     return table
 
 
