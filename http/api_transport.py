@@ -8,77 +8,106 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from typing import Any, TypeVar
 
-from .api_errors import ApiError, ServerUnreachable
+from . import api_calls
+from .api_address import Address
+from .api_calls import Call
+from .api_errors import ServerUnreachable
 
-OPENED = range(200, 300)
+T = TypeVar("T")
+
+CHUNK_BYTES = 65_536
+
+
+class Reply:
+    """An answer whose body is still to be read."""
+
+    def __init__(self, url: str, response: HTTPResponse, connected: socket.socket) -> None:
+        self.status = response.status
+        self.headers = response.headers
+        self._url = url
+        self._response = response
+        self._connected = connected
+
+    def read(self) -> bytes:
+        """All of it. Raises ServerUnreachable."""
+        try:
+            return self._response.read()
+        except (OSError, HTTPException) as error:
+            raise ServerUnreachable(self._url, reason(error)) from error
+
+    def read_some(self, timeout_s: float) -> bytes:
+        """What there is, once there is something; empty at the end. Raises ServerUnreachable."""
+        try:
+            self._connected.settimeout(timeout_s)
+            return self._response.read1(CHUNK_BYTES)
+        except (OSError, HTTPException) as error:
+            raise ServerUnreachable(self._url, reason(error)) from error
 
 
 class Transport:
-    """How to reach one server. Raises ValueError for a URL or a key that can't be one."""
+    """How to reach one server, which may be silent for `timeout_s`."""
 
-    def __init__(self, url: str, key: str | None, timeout_s: float) -> None:
-        self.url = url.rstrip("/")
-        self._parts = _split(self.url)
-        self.headers = {"Accept": "application/json"} | _authorization(key)
+    def __init__(self, address: Address, timeout_s: float) -> None:
+        self.address = address
         self._timeout_s = timeout_s
 
-    def ask(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        having: str = "",
-        timeout_s: float | None = None,
-    ) -> dict[str, Any]:
-        """The JSON object that the server answers with. Blocks `timeout_s` at most.
+    @property
+    def url(self) -> str:
+        """The server's, without a slash at its end."""
+        return self.address.url
 
-        Raises ApiError when it says no, or is no runward (whose answer has a field `having`), and
-        ServerUnreachable when it says nothing.
-        """
-        with self.open(method, path, body, timeout_s=timeout_s) as response:
-            return _object(response, self.url, having)
+    def ask(self, call: Call[T], timeout_s: float | None = None) -> T:
+        """What the server answers. Blocks. Raises ApiError when it says no, ServerUnreachable if nothing."""
+        with self.open(call.method, call.path, call.body, call.headers, timeout_s) as reply:
+            return api_calls.understood(call, self.url, reply.status, reply.headers, reply.read())
 
     @contextmanager
     def open(
         self,
         method: str,
         path: str,
-        body: Any = None,
+        body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
-    ) -> Iterator[HTTPResponse]:
-        """The answer with its body unread; its connection is closed in the end. Raises as `ask` does."""
+    ) -> Iterator[Reply]:
+        """The answer with its body unread; its connection is closed in the end. Raises ServerUnreachable."""
         with (
             closing(self._connection(timeout_s or self._timeout_s)) as connection,
-            self._answer(connection, method, path, body, headers or {}) as response,
+            self._answer(connection, method, path, body, headers or {}) as (response, connected),
         ):
-            if response.status not in OPENED:
-                raise _refusal(response, self.url)
-            yield response
+            yield Reply(self.url, response, connected)
 
+    @contextmanager
     def _answer(
-        self, connection: HTTPConnection, method: str, path: str, body: Any, headers: Mapping[str, str]
-    ) -> HTTPResponse:
-        sent = self.headers | {"Connection": "close"} | dict(headers)
+        self,
+        connection: HTTPConnection,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str],
+    ) -> Iterator[tuple[HTTPResponse, socket.socket]]:
+        sent = self.address.headers | {"Connection": "close"} | dict(headers)
         data = None
         if body is not None:
             data = json.dumps(body).encode()
             sent["Content-Type"] = "application/json"
         try:
-            connection.request(method, self._parts.path + path, data, sent)
-            return connection.getresponse()
+            connection.request(method, self.address.path + path, data, sent)
+            connected = connection.sock  # with the answer the connection lets go of it
+            response = connection.getresponse()
         except (OSError, HTTPException) as error:
             raise ServerUnreachable(self.url, reason(error)) from error
+        with response:
+            yield response, connected
 
     def _connection(self, timeout_s: float) -> HTTPConnection:
-        kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
-        return kind(self._parts.hostname or "", self._parts.port, timeout=timeout_s)
+        kind = HTTPSConnection if self.address.secure else HTTPConnection
+        return kind(self.address.host, self.address.port, timeout=timeout_s)
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """Why a connection failed, in a few words for a person."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
@@ -87,51 +116,3 @@ def reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error) or type(error).__name__
-
-
-def _split(url: str) -> SplitResult:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"{url!r} is not the URL of a server, such as http://127.0.0.1:8642")
-    if parts.username is not None:
-        raise ValueError("the URL must not hold a user or a password; give the key as RUNWARD_API_KEY")
-    _ = parts.port  # raises ValueError where it is none
-    return parts
-
-
-def _authorization(key: str | None) -> dict[str, str]:
-    if key is None:
-        return {}
-    if not (key and key.isascii() and key.isprintable() and " " not in key):
-        raise ValueError("the API key holds characters that no key can hold")
-    return {"Authorization": f"Bearer {key}"}
-
-
-def _object(response: HTTPResponse, url: str, having: str) -> dict[str, Any]:
-    try:
-        document = json.loads(response.read())
-    except (OSError, HTTPException) as error:
-        raise ServerUnreachable(url, reason(error)) from error
-    except ValueError as error:
-        raise ApiError(response.status, _not_ours(response, url)) from error
-    if isinstance(document, dict) and having in {"", *document}:
-        return document
-    raise ApiError(response.status, _not_ours(response, url))
-
-
-def _refusal(response: HTTPResponse, url: str) -> ApiError:
-    try:
-        error = _object(response, url, having="error")["error"]
-    except ApiError as not_ours:
-        return not_ours
-    wait = response.getheader("Retry-After") or ""
-    return ApiError(
-        response.status,
-        error if isinstance(error, dict) else _not_ours(response, url),
-        float(wait) if wait.isascii() and wait.isdigit() else None,
-    )
-
-
-def _not_ours(response: HTTPResponse, url: str) -> dict[str, Any]:
-    message = f"what answers at {url} is not runward (status {response.status}); check the URL"
-    return {"message": message, "type": "client_error", "code": "not_runward", "param": None}

@@ -19,7 +19,7 @@ from ..actors.roles import Paths
 Answer = TypeVar("Answer", bound=FromSupervisor)
 
 SENDINGS = 2  # how often a command is sent within its deadline
-TURN_BYTES = 262_144  # of the feed taken in one turn of the loop: the rest waits while others have theirs
+TURN_BYTES = 65_536  # of the feed taken in one turn of the loop: the rest waits while others have theirs
 TURN_MESSAGES = 256
 
 

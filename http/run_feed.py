@@ -17,7 +17,7 @@ from .tail import Tail, merged
 FEW_FOLLOWERS = 10
 PACE_S = 0.015  # with many followers, at most one write to each in this time
 FLUSH_BYTES = 65_536  # … unless this much has gathered
-PAGE_BYTES = 131_072  # what a follower that is behind is given at once: about 1 ms of work
+PAGE_BYTES = 65_536  # what a follower that is behind is given at once: about half a millisecond of work
 
 
 class Follower(Protocol):
