@@ -143,8 +143,7 @@ def test_10_a_stop_interrupts_once_and_within_half_a_second_nothing_of_the_run_i
     server: Server, client: Client, record: Path
 ) -> None:
     idle = server.holdings()
-    run_id = client.start("talker", "wait")
-    client.begun(run_id)
+    run_id = client.begun("talker", "wait")
     assert {each.role for each in census.runs_below(server.pid)} == {"warden", "agent"}
 
     asked_at = time.monotonic()
@@ -167,13 +166,11 @@ def test_11_a_stop_of_an_unknown_run_is_not_found(client: Client) -> None:
 def test_12_a_stop_without_the_key_is_refused_and_the_run_goes_on(
     client: Client, stranger: Client, record: Path
 ) -> None:
-    run_id = client.start("talker", "wait")
-    client.begun(run_id)
+    run_id = client.begun("talker", "wait")
     assert stranger.stop(run_id).status == 401
     assert client.run(run_id)["status"] == "running"
     assert not record.exists()
-    client.stop(run_id)
-    client.ended(run_id)
+    client.stopped(run_id)
 
 
 def test_13_a_stop_of_a_completed_run_is_not_found_and_told_why(client: Client) -> None:
@@ -184,8 +181,7 @@ def test_13_a_stop_of_a_completed_run_is_not_found_and_told_why(client: Client) 
 
 
 def test_14_an_interrupt_that_raises_changes_nothing(client: Client, record: Path) -> None:
-    run_id = client.start("thrower", "wait")
-    client.begun(run_id)
+    run_id = client.begun("thrower", "wait")
     answer = client.stop(run_id)
     assert (answer.status, answer.json["status"]) == (200, "stopping")
     run = client.ended(run_id)

@@ -13,14 +13,13 @@ from ..support.rungs import PROOF, skip_unless_held
 from ..support.server import AGENTS, Server, agent, running
 
 GRACE_S = 0.3
-WAYS = ("raises", "leaves", "exits", "dies", "lingers", "fathers")
 BROKEN: dict[str, dict[str, object]] = {
     "no-file": {"entrypoint": f"{AGENTS}/no_such_file.py:run"},
     "no-module": {"entrypoint": "no_such_package.module:run"},
-    "no-attribute": agent("ending", "no_such_function"),
+    "no-attribute": agent("acting", "no_such_function"),
     "no-import": agent("raising", "run"),
-    "no-fit": agent("ending", "wants_more"),
-    "no-option": agent("ending", "raises", options={"colour": "red"}),
+    "no-fit": agent("acting", "wants_more"),
+    "no-option": agent("acting", "raises", options={"colour": "red"}),
 }
 
 
@@ -33,11 +32,11 @@ def rung(request: pytest.FixtureRequest) -> str:
 def house(rung: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     config = {
         "containment": {"kill": rung},
-        "runs": {"interrupt_grace_s": GRACE_S, "builtin_agents": ["echo", "crash"]},
-        "agents": {name: agent("ending", name) for name in WAYS},
+        "runs": {"interrupt_grace_s": GRACE_S, "default_agent": "act", "builtin_agents": ["crash"]},
+        "agents": {"act": agent("acting", "act")},
     }
     with running(tmp_path_factory.mktemp("endings"), config) as server:
-        server.client.ended(server.client.start("echo"))
+        _ended(server.client, "answers")
         yield server
 
 
@@ -56,7 +55,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def _ended(client: Client, name: str, text: str = "go") -> Json:
+def _ended(client: Client, text: str, name: str = "act") -> Json:
     return client.ended(client.start(name, text))
 
 
@@ -68,7 +67,7 @@ def _says(run: Json) -> tuple[Any, ...]:
 
 
 def test_an_exception_is_the_error_and_its_traceback_the_end_of_stderr(client: Client) -> None:
-    run = _ended(client, "raises", "the word")
+    run = _ended(client, "raises the word")
     assert _says(run) == ("failed", "exception", 1, None, None)
     assert run["error"] == "LookupError: the word"
     assert run["exit"]["stderr_tail"].startswith("on stderr before the end\nTraceback")
@@ -79,37 +78,37 @@ def test_an_exception_is_the_error_and_its_traceback_the_end_of_stderr(client: C
 
 
 @pytest.mark.parametrize("code", [1, 3, 255])
-@pytest.mark.parametrize("name", ["leaves", "exits"])
-def test_an_exit_code_that_is_not_zero_is_a_failure(client: Client, name: str, code: int) -> None:
-    run = _ended(client, name, str(code))
+@pytest.mark.parametrize("way", ["leaves", "exits"])
+def test_an_exit_code_that_is_not_zero_is_a_failure(client: Client, way: str, code: int) -> None:
+    run = _ended(client, f"{way} {code}")
     assert _says(run) == ("failed", "exit_code", code, None, None)
     assert str(code) in run["error"]
 
 
 def test_leaving_without_a_word_is_no_completion_even_with_exit_code_zero(client: Client) -> None:
-    assert _says(_ended(client, "leaves", "0")) == ("failed", "exit_code", 0, None, None)
+    assert _says(_ended(client, "leaves 0")) == ("failed", "exit_code", 0, None, None)
 
 
 def test_a_program_that_exits_with_zero_has_completed(client: Client) -> None:
-    assert _says(_ended(client, "exits", "0")) == ("completed", "completed", 0, None, None)
+    assert _says(_ended(client, "exits 0")) == ("completed", "completed", 0, None, None)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_of_somebody_else_is_named(client: Client, number: signal.Signals) -> None:
-    run = _ended(client, "dies", str(int(number)))
+    run = _ended(client, f"dies {int(number)}")
     assert _says(run) == ("failed", "signal", None, number.name, None)
     assert number.name in run["error"]
 
 
 def test_a_sigterm_of_somebody_else_is_an_interruption_that_nobody_asked_for(client: Client) -> None:
-    run = _ended(client, "dies", str(int(signal.SIGTERM)))
+    run = _ended(client, f"dies {int(signal.SIGTERM)}")
     assert (run["status"], run["reason"], run["exit"]["rung"]) == ("failed", "exception", None)
     assert "terminated" in run["error"] or "Interrupted" in run["error"]
 
 
 def test_a_segmentation_fault_ends_one_run_and_nothing_else(client: Client) -> None:
-    assert _says(_ended(client, "crash")) == ("failed", "signal", None, "SIGSEGV", None)
-    assert _ended(client, "echo", "still there")["output"] == "still there"
+    assert _says(_ended(client, "segfault", "crash")) == ("failed", "signal", None, "SIGSEGV", None)
+    assert _ended(client, "answers still there")["output"] == "still there"
 
 
 def test_an_agent_that_returned_but_hangs_has_completed_and_is_killed_after_the_grace(client: Client) -> None:
@@ -135,7 +134,7 @@ def _sleepers(seconds: str) -> list[census.Process]:
 def test_a_daemon_that_outlives_its_run_is_killed_before_the_end_is_told(
     client: Client, rung: str, seconds: str
 ) -> None:
-    run_id = client.start("fathers", seconds)
+    run_id = client.start("act", f"fathers {seconds}")
     events = client.events(run_id)
     assert _sleepers(seconds) == []
     run = client.run(run_id)
@@ -145,8 +144,7 @@ def test_a_daemon_that_outlives_its_run_is_killed_before_the_end_is_told(
 
 @pytest.mark.parametrize("way", ["stop", "kill"])
 def test_a_stop_ends_the_daemon_too(client: Client, seconds: str, way: str) -> None:
-    run_id = client.start("fathers", seconds, metadata={"then": "wait"})
-    client.begun(run_id)
+    run_id = client.begun("act", f"fathers {seconds}", metadata={"then": "wait"})
     assert len(_sleepers(seconds)) == 1
     client.ask("POST", f"/v1/runs/{run_id}/{way}", {})
     client.events(run_id)
@@ -171,12 +169,12 @@ def test_an_agent_that_can_not_be_started_fails_with_the_cause_and_hurts_nobody(
     broken: Server, name: str, told: str
 ) -> None:
     with broken.without_leftovers():
-        run = _ended(broken.client, name)
+        run = _ended(broken.client, "go", name)
         assert (run["status"], run["reason"]) == ("failed", "start_failed")
         assert told in run["error"]
         assert [event["event"] for event in broken.client.events(run["run_id"])][-1] == "run.failed"
         assert broken.client.is_healthy()
-        assert _ended(broken.client, "echo", "still there")["output"] == "still there"
+        assert _ended(broken.client, "still there", "echo")["output"] == "still there"
 
 
 def test_an_agent_that_is_not_declared_is_refused_and_the_declared_ones_are_named(broken: Server) -> None:

@@ -25,23 +25,18 @@ def rung(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def house(rung: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("stops")
-    agents = {name: agent("stopping", name) for name in ("obeys", "stubborn", "endless")}
-    agents["deaf"] = agent("stopping", "deaf", paths={"writable": [str(folder)]})
     config = {
         "containment": {"kill": rung},
         "runs": {
             "interrupt_grace_s": LONG_S,
             "terminate_grace_s": LONG_S,
-            "builtin_agents": ["echo", "spin"],
+            "default_agent": "act",
+            "builtin_agents": ["spin"],
         },
-        "agents": agents,
+        "agents": {"act": agent("acting", "act", paths={"writable": [str(folder)]})},
     }
     with running(folder, config) as server:
-        for name in ("echo", "spin"):
-            run_id = server.client.start(name)
-            server.client.begun(run_id)
-            server.client.kill(run_id)
-            server.client.ended(run_id)
+        server.client.stopped(server.client.begun("act", "obeys"))
         yield server
 
 
@@ -63,19 +58,6 @@ def note(house: Server, request: pytest.FixtureRequest) -> Path:
     return house.folder / f"{request.node.name}.note"
 
 
-def _begun(client: Client, name: str, text: str = "go") -> str:
-    run_id = client.start(name, text)
-    client.begun(run_id)
-    return run_id
-
-
-def _stopped(client: Client, run_id: str, **body: object) -> Json:
-    """The run object, after a stop with this body that was accepted."""
-    answer = client.stop(run_id, **body)
-    assert (answer.status, answer.json) == (200, {"run_id": run_id, "status": "stopping"})
-    return client.ended(run_id)
-
-
 def _ends(run: Json) -> tuple[Any, ...]:
     return run["status"], run["reason"], run["exit"]["rung"], run["exit"]["signal"]
 
@@ -93,7 +75,7 @@ def _check_receipt(run: Json, proof: str, least_ms: float = 0.0) -> None:
 
 
 def test_an_agent_that_listens_ends_at_the_interrupt_with_what_it_has(client: Client, proof: str) -> None:
-    run = _stopped(client, _begun(client, "obeys"))
+    run = client.stopped(client.begun("act", "obeys"))
     assert _ends(run) == ("cancelled", "interrupted", "interrupt", None)
     assert run["output"] == "so far"
     assert run["error"] is None
@@ -101,7 +83,7 @@ def test_an_agent_that_listens_ends_at_the_interrupt_with_what_it_has(client: Cl
 
 
 def test_a_generator_is_closed_at_its_next_yield(client: Client, proof: str) -> None:
-    run = _stopped(client, _begun(client, "endless"))
+    run = client.stopped(client.begun("act", "endless"))
     assert _ends(run) == ("cancelled", "interrupted", "interrupt", None)
     assert run["output"].startswith("readymore")
     _check_receipt(run, proof)
@@ -110,31 +92,31 @@ def test_a_generator_is_closed_at_its_next_yield(client: Client, proof: str) -> 
 def test_an_agent_that_does_not_look_is_terminated_and_its_finally_blocks_run(
     client: Client, proof: str, note: Path
 ) -> None:
-    run = _stopped(client, _begun(client, "deaf", str(note)), grace_s=SHORT_S)
+    run = client.stopped(client.begun("act", f"deaf {note}"), grace_s=SHORT_S)
     assert note.read_text() == "finally"
     assert (run["status"], run["reason"], run["exit"]["rung"]) == ("cancelled", "terminated", "terminate")
     _check_receipt(run, proof, least_ms=1000 * SHORT_S)
 
 
-@pytest.mark.parametrize("name", ["stubborn", "spin"])
+@pytest.mark.parametrize("name", ["act", "spin"])
 def test_an_agent_that_ignores_everything_is_killed(client: Client, proof: str, name: str) -> None:
-    run = _stopped(client, _begun(client, name), grace_s=SHORT_S)
+    run = client.stopped(client.begun(name, "stubborn"), grace_s=SHORT_S)
     assert _ends(run) == ("cancelled", "killed", "kill", "SIGKILL")
     assert run["exit"]["code"] is None
     _check_receipt(run, proof, least_ms=2 * 1000 * SHORT_S)
 
 
 def test_a_stop_may_begin_at_a_higher_rung(client: Client, proof: str, note: Path) -> None:
-    run = _stopped(client, _begun(client, "deaf", str(note)), mode="terminate")
+    run = client.stopped(client.begun("act", f"deaf {note}"), mode="terminate")
     assert (run["reason"], run["exit"]["rung"]) == ("terminated", "terminate")
     assert note.read_text() == "finally"
-    run = _stopped(client, _begun(client, "stubborn"), mode="kill")
+    run = client.stopped(client.begun("act", "stubborn"), mode="kill")
     assert _ends(run) == ("cancelled", "killed", "kill", "SIGKILL")
     _check_receipt(run, proof)
 
 
 def test_a_kill_gives_no_grace_at_all(client: Client, proof: str, note: Path) -> None:
-    run_id = _begun(client, "deaf", str(note))
+    run_id = client.begun("act", f"deaf {note}")
     answer = client.kill(run_id)
     assert (answer.status, answer.json) == (200, {"run_id": run_id, "status": "stopping"})
     run = client.ended(run_id)
@@ -144,18 +126,18 @@ def test_a_kill_gives_no_grace_at_all(client: Client, proof: str, note: Path) ->
 
 
 def test_a_second_stop_moves_to_the_next_rung_at_once(client: Client, note: Path) -> None:
-    run_id = _begun(client, "deaf", str(note))
+    run_id = client.begun("act", f"deaf {note}")
     client.stop(run_id)
-    run = _stopped(client, run_id)
+    run = client.stopped(run_id)
     assert (run["reason"], run["exit"]["rung"]) == ("terminated", "terminate")
     assert run["exit"]["took_ms"] < 1000 * QUICK_S
 
 
 def test_a_third_stop_kills(client: Client, proof: str) -> None:
-    run_id = _begun(client, "stubborn")
+    run_id = client.begun("act", "stubborn")
     client.stop(run_id)
     client.stop(run_id)
-    run = _stopped(client, run_id)
+    run = client.stopped(run_id)
     assert _ends(run) == ("cancelled", "killed", "kill", "SIGKILL")
     _check_receipt(run, proof)
 
@@ -164,7 +146,7 @@ def test_a_third_stop_kills(client: Client, proof: str) -> None:
 
 
 def test_a_stop_tells_every_reader_how_and_why(client: Client) -> None:
-    run_id = _begun(client, "obeys")
+    run_id = client.begun("act", "obeys")
     client.stop(run_id, mode="terminate", reason="enough")
     run = client.ended(run_id)
     stopping, cancelled = client.events(run_id)[-2:]
@@ -178,7 +160,7 @@ def test_a_stop_tells_every_reader_how_and_why(client: Client) -> None:
 
 
 def test_a_stop_that_waits_answers_with_the_ended_run(client: Client, proof: str) -> None:
-    run_id = _begun(client, "obeys")
+    run_id = client.begun("act", "obeys")
     answer = client.stop(run_id, wait=True)
     assert answer.status == 200
     assert answer.json == client.run(run_id)
@@ -186,10 +168,10 @@ def test_a_stop_that_waits_answers_with_the_ended_run(client: Client, proof: str
 
 
 def test_stopping_one_run_delays_no_other(client: Client) -> None:
-    stuck, quick = _begun(client, "stubborn"), _begun(client, "obeys")
+    stuck, quick = client.begun("act", "stubborn"), client.begun("act", "obeys")
     client.stop(stuck)
     began = time.monotonic()
-    assert _stopped(client, quick)["reason"] == "interrupted"
+    assert client.stopped(quick)["reason"] == "interrupted"
     assert time.monotonic() - began < QUICK_S
     assert client.run(stuck)["status"] == "stopping"
     client.kill(stuck)
@@ -198,24 +180,21 @@ def test_stopping_one_run_delays_no_other(client: Client) -> None:
 
 @pytest.mark.parametrize("body", [{"mode": "gently"}, {"grace_s": -1}, {"grace_s": "long"}, {"wait": "yes"}])
 def test_a_stop_that_makes_no_sense_is_refused_and_stops_nothing(client: Client, body: Json) -> None:
-    run_id = _begun(client, "obeys")
+    run_id = client.begun("act", "obeys")
     assert client.stop(run_id, **body).status == 400
     assert client.run(run_id)["status"] == "running"
-    client.stop(run_id)
-    client.ended(run_id)
+    client.stopped(run_id)
 
 
 def test_a_stop_that_races_the_start_always_wins(client: Client) -> None:
     for _ in range(RACES):
-        run_id = client.start("obeys")
-        client.stop(run_id)
-        run = client.ended(run_id)
+        run = client.stopped(client.start("act", "obeys"))
         assert (run["status"], run["reason"]) == ("cancelled", "interrupted")
 
 
 def test_a_kill_that_races_the_start_always_wins(client: Client) -> None:
     for _ in range(RACES):
-        run_id = client.start("stubborn")
+        run_id = client.start("act", "stubborn")
         client.kill(run_id)
         run = client.ended(run_id)
         assert (run["status"], run["reason"]) == ("cancelled", "killed")

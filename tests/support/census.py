@@ -2,12 +2,13 @@
 
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-OURS = ("root", "supervisor", "facade", "zygote")  # what a server without runs is made of
+MEMBERS = ("supervisor", "facade", "zygote")  # what a server without runs is made of, below its root
 _KIND = re.compile(r"^(?:anon_inode:)?\[?([a-z]+)\]?(?::\[\d+\])?$")
 
 
@@ -52,12 +53,39 @@ def below(*pids: int) -> list[Process]:
 
 def runs_below(root_pid: int) -> list[Process]:
     """What there is of runs below a server's root: all but the server's own processes, and every zombie."""
-    return [each for each in below(root_pid) if each.role not in OURS or each.state == "Z"]
+    family = below(root_pid)
+    spawning = {root_pid} | {each.pid for each in family if each.role == "supervisor"}
+    return [each for each in family if each.state == "Z" or not _is_member(each, spawning)]
+
+
+def _is_member(process: Process, spawning: set[int]) -> bool:
+    """A process of the server, or one that is about to say that it is."""
+    newborn = process.parent in spawning and process.title.startswith(sys.executable)
+    return process.role in MEMBERS or newborn
 
 
 def descriptors(pid: int) -> Counter[str]:
     """How many of each kind a process holds: "socket", "pipe", "pidfd", …, or the path of a file."""
-    return Counter(_kind(target) for target in targets(pid).values())
+    return Counter(kind(target) for target in targets(pid).values())
+
+
+def status(pid: int) -> dict[str, str]:
+    """The lines of a process's status (proc_pid_status(5))."""
+    lines = _read(f"/proc/{pid}/status").decode(errors="replace").splitlines()
+    return {name: text.strip() for name, _, text in (line.partition(":") for line in lines)}
+
+
+def ids(pid: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """User and group that a process runs as, and those that own its files in /proc."""
+    lines = status(pid)
+    owner = os.stat(f"/proc/{pid}/environ")
+    return (int(lines["Uid"].split()[1]), int(lines["Gid"].split()[1])), (owner.st_uid, owner.st_gid)
+
+
+def signals(pid: int, which: str) -> set[int]:
+    """The signals in one of the sets of its status (SigBlk, SigIgn, SigCgt), but for the C library's own above 31."""
+    mask = int(status(pid)[which], 16)
+    return {number for number in range(1, 32) if mask >> (number - 1) & 1}
 
 
 def targets(pid: int | str = "self") -> dict[int, str]:
@@ -77,9 +105,10 @@ def _targets(folder: Path) -> Iterator[tuple[int, str]]:
             continue  # closed meanwhile, as the one that lists the folder always is
 
 
-def _kind(target: str) -> str:
-    kind = _KIND.match(target)
-    return kind[1] if kind else target
+def kind(target: str) -> str:
+    """ "socket" of `socket:[123]`, "pidfd" of `anon_inode:[pidfd]`; a path is its own kind."""
+    known = _KIND.match(target)
+    return known[1] if known else target
 
 
 class _Stat(NamedTuple):

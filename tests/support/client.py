@@ -6,7 +6,7 @@ One connection for each request, closed with it. Everything has a deadline; noth
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPMessage, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -44,6 +44,10 @@ class Frame(NamedTuple):
     more: list[str]
 
 
+class BrokenOff(ConnectionError):
+    """A stream ended, and the server had not said that it would."""
+
+
 class Stream:
     """An open event stream. `comments` and `retry` gather what came beside the events."""
 
@@ -55,7 +59,7 @@ class Stream:
         self._response = response
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames, to the end of the stream. Fails if nothing at all comes for a while."""
+        """Frames, to the end of the stream. Raises `BrokenOff`; fails if nothing at all comes for a while."""
         lines: list[str] = []
         while line := self._line():
             text = line.rstrip("\n")
@@ -66,6 +70,12 @@ class Stream:
             lines = []
             if frame is not None:
                 yield frame
+        if "stream closed" not in self.comments:
+            raise BrokenOff(f"after the comments {self.comments}")
+
+    def body(self) -> bytes:
+        """All of it, where it is no stream but an answer that says why not."""
+        return self._response.read()
 
     def until(self, event: str) -> Frame:
         """The next frame with this event."""
@@ -90,6 +100,8 @@ class Stream:
             return self._response.readline().decode()
         except TimeoutError as error:
             raise AssertionError(f"nothing came on the stream for {AT_LAST_S:g} s") from error
+        except (HTTPException, ConnectionError) as error:
+            raise BrokenOff(str(error)) from error
 
     def _frame(self, lines: list[str]) -> Frame | None:
         fields: dict[str, str] = {}
@@ -158,6 +170,7 @@ class Client:
     def events(self, run_id: str) -> list[Json]:
         """All events of a run, once it is over."""
         with self.stream(run_id) as stream:
+            assert stream.status == 200, stream.body()
             events = [frame.event for frame in stream]
         assert events
         assert events[-1]["event"] in ENDS, events
@@ -168,10 +181,18 @@ class Client:
         self.events(run_id)
         return self.run(run_id)
 
-    def begun(self, run_id: str) -> None:
-        """Return once the agent has said something: it is in the middle of its work."""
+    def begun(self, agent: str, text: str = "go", **more: object) -> str:
+        """Start a run; its id, once the agent has said something: it is in the middle of its work."""
+        run_id = self.start(agent, text, **more)
         with self.stream(run_id) as stream:
             stream.until("message.delta")
+        return run_id
+
+    def stopped(self, run_id: str, **body: object) -> Json:
+        """The run object, once the run is over by a stop with this body."""
+        answer = self.stop(run_id, **body)
+        assert (answer.status, answer.json) == (200, {"run_id": run_id, "status": "stopping"}), answer.body
+        return self.ended(run_id)
 
     def stop(self, run_id: str, **body: object) -> Answer:
         return self.ask("POST", f"/v1/runs/{run_id}/stop", body)

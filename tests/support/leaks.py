@@ -6,6 +6,7 @@ seen, and is waited for.
 
 import ctypes
 import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -20,41 +21,48 @@ from .waiting import AT_LAST_S, until
 _PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None, use_errno=True)
 _open_blocks = 0
+_OWN_FOLDERS = f"rw{os.getpid()}-"
 
 
 @contextmanager
-def nothing_left() -> Iterator[None]:
+def nothing_left(members_may_change: bool = False) -> Iterator[None]:
     """Fail, naming what, if something is there after the block that was not there before it.
 
-    Zygotes that a server started meanwhile are its own affair, as long as the server is there.
+    `members_may_change`: a server from outside the block may have started zygotes, and its dead anew.
     """
     with _subreaper():
         before = set(_stock())
         yield
-        until(lambda: not _news(before), AT_LAST_S, lambda: f"the end of {_news(before)}")
+        until(
+            lambda: not _news(before, members_may_change),
+            AT_LAST_S,
+            lambda: f"the end of {_news(before, members_may_change)}",
+        )
 
 
 @pytest.fixture(autouse=True)
 def _nothing_left_by_a_test() -> Iterator[None]:
     """Import it into a folder's conftest."""
-    with nothing_left():
+    with nothing_left(members_may_change=True):
         yield
 
 
-def _news(before: set[str]) -> list[str]:
+def _news(before: set[str], members_may_change: bool) -> list[str]:
     """What was not there before. Dead orphans that came to us are waited for and don't count."""
-    for process in census.below(os.getpid()):
+    family = census.below(os.getpid())
+    for process in family:
         if process.state == "Z" and process.parent == os.getpid() and _key(process) not in before:
             os.waitpid(process.pid, os.WNOHANG)
-    return sorted(told for key, told in _stock().items() if key not in before)
+    expected = {_key(each) for each in family if members_may_change and each.role in census.MEMBERS}
+    return sorted(told for key, told in _stock().items() if key not in before | expected)
 
 
 def _stock() -> dict[str, str]:
     """All that could be left: what it is known by → what to call it."""
-    processes = {_key(each): str(each) for each in census.below(os.getpid()) if each.role != "zygote"}
+    processes = {_key(each): str(each) for each in census.below(os.getpid())}
     threads = {f"thread {each.ident}": f"thread {each.name!r}" for each in threading.enumerate()}
     descriptors = [f"descriptor {number} -> {target}" for number, target in census.targets().items()]
-    folders = [f"folder {path}" for path in _runtime_folders()]
+    folders = [f"folder {path}" for path in Path(tempfile.gettempdir()).glob(f"{_OWN_FOLDERS}*")]
     return processes | threads | {told: told for told in [*descriptors, *folders]}
 
 
@@ -62,9 +70,14 @@ def _key(process: census.Process) -> str:
     return f"process {process.pid}"
 
 
-def _runtime_folders() -> Iterator[Path]:
-    """Those of servers of these tests: another server of this machine has its own elsewhere."""
-    return Path(tempfile.gettempdir()).glob("rw*/runward-*")
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder of these tests, and of no others that run meanwhile. Short: a path of a socket ends at 107 bytes."""
+    folder = Path(tempfile.mkdtemp(prefix=_OWN_FOLDERS))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

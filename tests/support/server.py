@@ -3,21 +3,19 @@
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from . import census
 from .census import Process
 from .client import Client
-from .leaks import nothing_left
+from .leaks import nothing_left, short_folder
 from .waiting import AT_LAST_S, until
 
 SERVE = [sys.executable, "-P", "-m", "runward", "serve"]
@@ -148,6 +146,17 @@ class Server:
         assert self._line(AT_LAST_S) == ""
         return code
 
+    def kill(self) -> None:
+        """SIGKILL to its root. Returns once every process below that is dead too."""
+        family = {each.pid for each in census.below(self.pid)}
+        self.signal(signal.SIGKILL)
+        self.await_end()
+
+        def alive() -> list[str]:
+            return [str(each) for each in census.processes() if each.pid in family and each.state != "Z"]
+
+        until(lambda: not alive(), AT_LAST_S, lambda: f"the end of {alive()}")
+
     def stop(self) -> None:
         """End it as an operator does: by SIGTERM, with exit code 0 and no traceback, and nothing stays behind."""
         self.signal()
@@ -156,11 +165,13 @@ class Server:
         assert "Traceback" not in self.log, self.log
         assert list(self._sockets.iterdir()) == [], "its runtime folder is still there"
 
-    def end_at_once(self) -> None:
-        """For a test that failed: no process of it may trouble the next one."""
+    def close(self) -> None:
+        """Whatever happened: end it, and let go of it. After a test that failed it may still be there."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 @contextmanager
@@ -169,30 +180,41 @@ def running(
     config: Config | None = None,
     key: str | None = None,
     variables: Mapping[str, str] = NO_VARIABLES,
+    group: int | None = None,
 ) -> Iterator[Server]:
     """A server with its state in `folder`, until the block ends; it is stopped and its traces are looked for.
 
-    A block that ended the server itself, and waited for it, has judged its exit code.
+    `variables` are added to its environment; `group` is the one that it runs as. A block that ended the server
+    itself, and waited for it, has judged its exit code.
     """
-    with nothing_left(), _sockets_folder() as sockets:
-        server = _start(folder, config or {}, key, variables, sockets)
-        try:
+    folder.mkdir(parents=True, exist_ok=True)
+    auth = {"auth": {"mode": "key" if key else "none"}}
+    with nothing_left(), short_folder() as sockets, (folder / LOG).open("a") as log:
+        process = subprocess.Popen(
+            _command(folder, {**auth, **(config or {})}),
+            env=_environment(sockets) | ({"RUNWARD_API_KEY": key} if key else {}) | dict(variables),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+            group=group,
+        )
+        server = Server(process, folder, sockets, key)
+        with closing(server):
             server.await_listening()
             yield server
-            if server.process.returncode is None:
+            if process.returncode is None:
                 server.stop()
-        finally:
-            server.end_at_once()
-            if server.process.stdout is not None:
-                server.process.stdout.close()
 
 
-def refused(folder: Path, config: Config, *flags: str) -> tuple[int, str]:
+def refused(folder: Path, config: Config) -> tuple[int, str]:
     """Exit code and stderr of a server that can't start."""
-    with _sockets_folder() as sockets:
+    with short_folder() as sockets:
         ended = subprocess.run(
-            _command(folder, config, flags),
-            env=_environment(sockets, None, NO_VARIABLES),
+            _command(folder, config),
+            env=_environment(sockets),
             cwd=folder,
             capture_output=True,
             text=True,
@@ -204,45 +226,15 @@ def refused(folder: Path, config: Config, *flags: str) -> tuple[int, str]:
     return ended.returncode, ended.stderr
 
 
-def _start(
-    folder: Path, config: Config, key: str | None, variables: Mapping[str, str], sockets: Path
-) -> Server:
-    folder.mkdir(parents=True, exist_ok=True)
-    auth = {"auth": {"mode": "key" if key else "none"}}
-    with (folder / LOG).open("a") as stderr:
-        process = subprocess.Popen(
-            _command(folder, {**auth, **config}, ()),
-            env=_environment(sockets, key, variables),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            start_new_session=True,
-        )
-    return Server(process, folder, sockets, key)
-
-
-def _command(folder: Path, config: Config, flags: Iterable[str]) -> list[str]:
+def _command(folder: Path, config: Config) -> list[str]:
     path = written(config, folder)
     port = [] if "port" in config.get("http", {}) else ["--port", "0"]
-    return [*SERVE, *port, "--state", str(folder / "state"), "--config", str(path), *flags]
+    return [*SERVE, *port, "--state", str(folder / "state"), "--config", str(path)]
 
 
-def _environment(sockets: Path, key: str | None, variables: Mapping[str, str]) -> dict[str, str]:
+def _environment(sockets: Path) -> dict[str, str]:
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("RUNWARD_", "XDG_"))}
-    secret = {"RUNWARD_API_KEY": key} if key else {}
-    return kept | {"TMPDIR": str(sockets)} | secret | dict(variables)
-
-
-@contextmanager
-def _sockets_folder() -> Iterator[Path]:
-    """A folder for runtime folders. Short, since a path of a socket ends at 107 bytes."""
-    folder = Path(tempfile.mkdtemp(prefix="rw"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return kept | {"TMPDIR": str(sockets)}
 
 
 def _grown(before: dict[str, Counter[str]], now: dict[str, Counter[str]]) -> str:
