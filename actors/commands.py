@@ -25,6 +25,7 @@ from .messages import (
 )
 from .records import RunInput, RunRecord
 from .register import Register
+from .room import Room
 
 
 class Commands:
@@ -35,6 +36,7 @@ class Commands:
         self._settings = settings
         self._register = register
         self._forking = forking
+        self._room = Room(settings.state.dir, settings.state.reserve_bytes, house.clock)
         self._began = house.clock()
         self.closing = False
 
@@ -79,6 +81,9 @@ class Commands:
             known = ", ".join(sorted(self._settings.agents))
             message = f"there is no agent {command.agent!r}; this server has: {known}"
             return Refusal(command.id, "agent_not_found", message, param="agent")
+        if self._room.is_short():
+            message = "there is no room for another run on the journal's disk; make room there"
+            return Refusal(command.id, "journal_full", message, retry_after_s=10.0)
         if self._register.waiting >= self._settings.runs.max_queued:
             message = f"{self._register.waiting} runs are waiting already; try again later"
             return Refusal(command.id, "queue_full", message, retry_after_s=1.0)
@@ -112,7 +117,8 @@ class Commands:
             name=name,
             description=spec.description,
             kind=self._forking.kinds.get(name),
-            entrypoint=spec.entrypoint,
+            # Of a command, its program: the arguments may hold what is not for every reader.
+            entrypoint=spec.entrypoint or spec.command[0],
             network=spec.network,
             restart=spec.restart,
             limits=limits,

@@ -108,7 +108,7 @@ class LiveRun:
     def take(self, events: Events) -> None:
         """A batch: journal it, then publish and acknowledge it. A repeated one is only acknowledged."""
         if events.n + events.count - 1 <= self._n:
-            self._ack()
+            self._house.then(self._ack)
         elif events.n != self._n + 1 or not self._within_credit() or not lawful(events.blob, events.count):
             self.advance(lifecycle.Misbehaved("the warden sent what it may not send"))
         else:

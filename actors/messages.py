@@ -87,7 +87,13 @@ class Refusal(Message, frozen=True, tag="refused"):
 
     id: str
     code: Literal[
-        "run_not_found", "run_ended", "agent_not_found", "queue_full", "shutting_down", "run_exists"
+        "run_not_found",
+        "run_ended",
+        "agent_not_found",
+        "queue_full",
+        "shutting_down",
+        "run_exists",
+        "journal_full",
     ]
     message: str
     param: str | None = None

@@ -86,6 +86,7 @@ class StateSettings(Section, frozen=True, kw_only=True):
 
     dir: str = ""
     synchronous: Synchronous = "normal"
+    reserve_bytes: ByteCount = 67_108_864
 
 
 class RunsSettings(Section, frozen=True, kw_only=True):
