@@ -1,49 +1,48 @@
-"""Events and ends of runs in words. Pure: takes the API's objects, gives text that is not tamed yet."""
+"""Events and ends of runs in words. Pure: takes the client's objects, gives text that is not tamed yet."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
-STANDARD = frozenset({"event", "run_id", "seq", "timestamp"})
-Json = Mapping[str, Any]
+from ..actors.records import Exit
+from ..http.api_types import Event, RunInfo
 
 
-def event(event: Json) -> str:
+def event(event: Event) -> str:
     """An event on one line: its name and its own fields."""
-    fields = " ".join(f"{name}={_short(value)}" for name, value in event.items() if name not in STANDARD)
-    return f"{event.get('event')}  {fields}".rstrip()
+    fields = " ".join(f"{name}={_short(value)}" for name, value in event.fields.items())
+    return f"{event.event}  {fields}".rstrip()
 
 
-def receipt(run: Json) -> str:
+def receipt(run: RunInfo) -> str:
     """How a run ended and what proves it, on one line."""
-    end = f"{run.get('run_id')} {run.get('status')}"
-    if run.get("reason") not in (None, run.get("status")):
-        end += f" ({run['reason']})"
-    return "; ".join([end, *_proof(run.get("exit") or {})])
+    end = f"{run.run_id} {run.status}"
+    if run.reason not in (None, run.status):
+        end += f" ({run.reason})"
+    return "; ".join([end, *_proof(run.exit or Exit())])
 
 
-def _proof(exit: Json) -> list[str]:
+def _proof(exit: Exit) -> list[str]:
     parts = []
-    if exit.get("signal"):
-        parts.append(str(exit["signal"]))
-    elif exit.get("code"):
-        parts.append(f"exit code {exit['code']}")
-    if exit.get("rung"):
-        parts.append(f"ended by the {exit['rung']} rung{_took(exit)}")
-    if exit.get("proof"):
-        parts.append(f"proof: {exit['proof']}")
+    if exit.signal:
+        parts.append(exit.signal)
+    elif exit.code:
+        parts.append(f"exit code {exit.code}")
+    if exit.rung:
+        parts.append(f"ended by the {exit.rung} rung{_took(exit)}")
+    if exit.proof:
+        parts.append(f"proof: {exit.proof}")
         parts.append(survivors(exit))
     return parts
 
 
-def survivors(exit: Json) -> str:
+def survivors(exit: Exit) -> str:
     """The pids that are left, in words."""
-    left = exit.get("survivors") or []
+    left = exit.survivors
     return f"STILL ALIVE: {', '.join(map(str, left))}" if left else "no survivors"
 
 
-def _took(exit: Json) -> str:
-    return "" if exit.get("took_ms") is None else f" in {exit['took_ms']:.1f} ms"
+def _took(exit: Exit) -> str:
+    return "" if exit.took_ms is None else f" in {exit.took_ms:.1f} ms"
 
 
 def _short(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..http.api_events import Event
+from ..http.api_types import Event
 from . import describing, options
 from .naming import find
 from .outcome import ExitCode, print_json
@@ -27,16 +27,15 @@ def events(
     """Print a run's events, one a line, until it ends. Leaving with ctrl-C doesn't touch the run."""
     client = connect(url, state)
     run = find(client, run_id)
-    last = None if follow else int(run["last_seq"])
-    if last is not None and last <= after:
-        return ExitCode.DONE
-    show = print_json if as_json else _Lines().show
-    stream = client.events(run["run_id"], after, on_loss=lambda why: say(f"{why}; trying again"))
-    for event in stream:
+    show = _show_json if as_json else _Lines().show
+    stream = client.stream(run.run_id, after, on_loss=lambda why: say(f"{why}; trying again"))
+    for event in stream if follow else client.events(run.run_id, after):
         show(event)
-        if last is not None and stream.last_seq >= last:
-            break
     return ExitCode.DONE
+
+
+def _show_json(event: Event) -> None:
+    print_json(event.document())
 
 
 class _Lines:
@@ -47,7 +46,7 @@ class _Lines:
         self._width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
     def show(self, event: Event) -> None:
-        stamp = float(event.get("timestamp") or 0.0)
+        stamp = event.timestamp or 0.0
         self._began = stamp if self._began is None else self._began
-        line = f"{event.get('seq', 0):6}  {stamp - self._began:+9.3f}s  {describing.event(event)}"
+        line = f"{event.seq:6}  {stamp - self._began:+9.3f}s  {describing.event(event)}"
         print(one_line(line, self._width), flush=True)

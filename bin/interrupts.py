@@ -10,8 +10,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from ..http.api_client import ApiClient
-from ..http.api_errors import ApiError, ClientError
+from ..http.api_client import Client
+from ..http.api_errors import ApiError, ClientError, RunEnded
 from .terminal import say
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -25,7 +25,7 @@ class StopOnInterrupt:
     by KeyboardInterrupt.
     """
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
         self._run_id: str | None = None
         self._wish = 0
@@ -66,9 +66,10 @@ class StopOnInterrupt:
             else:
                 say(f"killing {run_id}; ctrl-C again leaves without waiting")
                 self._client.kill(run_id)
+        except RunEnded:
+            pass  # as was wished
         except ApiError as error:
-            if error.code != "run_ended":
-                say(f"the stop was refused: {error}")
+            say(f"the stop was refused: {error}")
         except ClientError as error:
             say(f"the stop was not heard: {error}")
 

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Sequence
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ..http.api_client import ApiClient, Run
+from ..http.api_client import Client
+from ..http.api_types import RunFilters, RunInfo
 from . import describing, options
 from .columns import columns
 from .outcome import ExitCode, print_json
@@ -32,35 +33,33 @@ def ps(
 ) -> int:
     """List runs: those that live, or with --all every one."""
     client = connect(url, state)
-    filters = {"agent": agent, "session_id": session, "parent_run_id": parent}
+    filters: RunFilters = {"agent": agent, "session_id": session, "parent_run_id": parent}
     statuses = [status] if status else [None] if all_runs else list(LIVE)
     runs = _runs(client, statuses, filters, limit)
     if as_json:
-        print_json({"object": "list", "data": runs})
+        print_json({"object": "list", "data": [run.document() for run in runs]})
     else:
         rows = [_row(run, time.time()) for run in runs]
         print("\n".join(columns([HEADER, *rows])))
     return ExitCode.DONE
 
 
-def _runs(
-    client: ApiClient, statuses: Sequence[str | None], filters: dict[str, str | None], limit: int
-) -> list[Run]:
-    found: dict[str, Run] = {}
+def _runs(client: Client, statuses: Sequence[str | None], filters: RunFilters, limit: int) -> list[RunInfo]:
+    found: dict[str, RunInfo] = {}
     for status in statuses:
-        found |= {run["run_id"]: run for run in islice(client.runs(status=status, **filters), limit)}
-    return sorted(found.values(), key=lambda run: run["created_at"], reverse=True)[:limit]
+        wanted: RunFilters = {**filters, "status": status}
+        found |= {run.run_id: run for run in islice(client.list(**wanted), limit)}
+    return sorted(found.values(), key=lambda run: run.created_at, reverse=True)[:limit]
 
 
-def _row(run: dict[str, Any], now: float) -> tuple[str, ...]:
-    process = run.get("process") or {}
+def _row(run: RunInfo, now: float) -> tuple[str, ...]:
     cells = (
-        run["run_id"],
-        run["agent"],
-        run["status"],
-        run.get("reason"),
-        describing.age(now - run["created_at"]),
-        process.get("pid"),
-        run.get("last_event"),
+        run.run_id,
+        run.agent,
+        run.status,
+        run.reason,
+        describing.age(now - run.created_at),
+        run.process and run.process.pid,
+        run.last_event,
     )
     return tuple(one_line(str(cell)) if cell else "-" for cell in cells)

@@ -1,20 +1,22 @@
 """`runward run`: starts a run, shows what the agent says as it says it, and ends with its result."""
 
 import sys
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
-from ..http.api_client import ApiClient, Run
+from ..actors.records import Status
+from ..http.api_client import Client
 from ..http.api_errors import ServerUnreachable
-from ..http.api_events import Event
+from ..http.api_types import Event, RunInfo, StartOptions
 from . import describing, options
 from .interrupts import StopOnInterrupt
 from .outcome import CommandError, ExitCode, print_json
 from .server import connect
 from .terminal import Output, say, whisper
 
-CODES = {"completed": ExitCode.DONE, "failed": ExitCode.FAILED, "cancelled": ExitCode.STOPPED}
+CODES = {Status.COMPLETED: ExitCode.DONE, Status.CANCELLED: ExitCode.STOPPED}
 # Told by the output itself, or by the last line.
 UNTOLD = frozenset({"run.queued", "run.started", "run.completed", "run.failed", "run.cancelled"})
 
@@ -41,17 +43,22 @@ def run(
     state: options.State = None,
 ) -> int:
     """Start a run and follow it. Ctrl-C stops the run, a second one kills it."""
-    body: dict[str, Any] = {"agent": agent, "input": _input(text)}
-    body |= {"session_id": session} if session else {}
-    body |= {"instructions": instructions} if instructions else {}
-    body |= {"metadata": _pairs(metadata, "--metadata")} if metadata else {}
-    body |= {"limits": _limits(limit)} if limit else {}
+    given = _input(text)
+    more: StartOptions = {
+        "session_id": session or None,
+        "instructions": instructions or None,
+        "metadata": _pairs(metadata, "--metadata") if metadata else None,
+        "limits": _limits(limit) if limit else None,
+    }
     client = connect(url, state)
-    return _detached(client, body, as_json) if detach else _followed(client, body, as_json)
+
+    def start() -> str:
+        return client.start(given, agent, **more).run_id
+
+    return _detached(start(), as_json) if detach else _followed(client, start, as_json)
 
 
-def _detached(client: ApiClient, body: dict[str, Any], as_json: bool) -> int:
-    run_id = client.start(body)
+def _detached(run_id: str, as_json: bool) -> int:
     if as_json:
         print_json({"run_id": run_id, "status": "started"})
     else:
@@ -59,23 +66,23 @@ def _detached(client: ApiClient, body: dict[str, Any], as_json: bool) -> int:
     return ExitCode.DONE
 
 
-def _followed(client: ApiClient, body: dict[str, Any], as_json: bool) -> int:
+def _followed(client: Client, start: Callable[[], str], as_json: bool) -> int:
     output = Output()
     with StopOnInterrupt(client) as interrupts:
-        run_id = client.start(body)
+        run_id = start()
         interrupts.started(run_id)
         _show(client, run_id, output, quiet=as_json)
-        ended = client.run(run_id)
+        ended = client.get(run_id)
     if as_json:
-        print_json(ended)
+        print_json(ended.document())
     else:
         _conclude(ended, output)
-    return CODES.get(ended["status"], ExitCode.FAILED)
+    return CODES.get(ended.status, ExitCode.FAILED)
 
 
-def _show(client: ApiClient, run_id: str, output: Output, quiet: bool) -> None:
+def _show(client: Client, run_id: str, output: Output, quiet: bool) -> None:
     """Show the run's events to its end; `quiet`: only what is no output."""
-    stream = client.events(run_id, on_loss=lambda why: say(f"{why}; trying again"))
+    stream = client.stream(run_id, on_loss=lambda why: say(f"{why}; trying again"))
     try:
         for event in stream:
             _show_event(event, output, quiet)
@@ -89,28 +96,28 @@ def _show(client: ApiClient, run_id: str, output: Output, quiet: bool) -> None:
 
 
 def _show_event(event: Event, output: Output, quiet: bool) -> None:
-    match event.get("event"):
+    match event.event:
         case "message.delta" if not quiet:
-            output.write(str(event.get("delta", "")))
+            output.write(event.text)
         case "message.delta" | "reasoning.delta" if quiet:
             pass
         case name if name not in UNTOLD:
             output.beside(describing.event(event))
 
 
-def _conclude(ended: Run, output: Output) -> None:
+def _conclude(ended: RunInfo, output: Output) -> None:
     """What is left to say once the run is over: its output, unless that was seen, and how it ended."""
-    if not output.used and ended.get("output") is not None:
-        answer = ended["output"]
+    if not output.used and ended.output is not None:
+        answer = ended.output
         output.write(answer if isinstance(answer, str) else describing.document(answer))
     output.end_line()
-    if ended["status"] == "completed":
+    if ended.status is Status.COMPLETED:
         return
-    stderr = (ended.get("exit") or {}).get("stderr_tail") or ""
+    stderr = (ended.exit and ended.exit.stderr_tail) or ""
     for line in stderr.splitlines():
         whisper(f"stderr: {line}")
-    if ended.get("error"):
-        say(str(ended["error"]))
+    if ended.error:
+        say(ended.error)
     say(describing.receipt(ended))
 
 

@@ -6,16 +6,17 @@ from typing import Annotated
 
 import typer
 
-from ..http.api_client import ApiClient, Run, StopMode
-from ..http.api_errors import ApiError
+from ..actors.messages import StopMode
+from ..http.api_client import Client
+from ..http.api_errors import RunEnded
+from ..http.api_types import RunInfo
 from . import describing, options
 from .naming import find_all
 from .outcome import CommandError, ExitCode, print_json
 from .server import connect
 from .terminal import say, whisper
 
-Wish = Callable[[str], None]
-ENDS = frozenset({"completed", "failed", "cancelled"})
+Wish = Callable[[str], object]
 
 
 def stop(
@@ -32,7 +33,13 @@ def stop(
 ) -> int:
     """Stop runs: ask them, then terminate, then kill; wait for the end and print its receipt."""
     client = connect(url, state)
-    return _end(client, run_ids, lambda run_id: client.stop(run_id, mode, grace, reason), yes, as_json)
+    return _end(
+        client,
+        run_ids,
+        lambda run_id: client.stop(run_id, mode=mode, grace_s=grace, reason=reason),
+        yes,
+        as_json,
+    )
 
 
 def kill(
@@ -47,10 +54,10 @@ def kill(
     return _end(client, run_ids, client.kill, yes, as_json)
 
 
-def _end(client: ApiClient, run_ids: list[str], wish: Wish, yes: bool, as_json: bool) -> int:
+def _end(client: Client, run_ids: list[str], wish: Wish, yes: bool, as_json: bool) -> int:
     """Ask for the end of all of them first, and only then wait for one after the other."""
     runs = find_all(client, run_ids)
-    live = [run for run in runs if run["status"] not in ENDS]
+    live = [run for run in runs if not run.ended]
     if not yes:
         _confirm(live, run_ids)
     for run in live:
@@ -59,43 +66,40 @@ def _end(client: ApiClient, run_ids: list[str], wish: Wish, yes: bool, as_json: 
     for run in runs:
         ended = _await_end(client, run, quiet=as_json) if run in live else run
         _report(ended, ended is run, as_json)
-        failed = failed or bool((ended.get("exit") or {}).get("survivors"))
+        failed = failed or bool(ended.exit and ended.exit.survivors)
     return ExitCode.FAILED if failed else ExitCode.DONE
 
 
-def _confirm(live: list[Run], typed: list[str]) -> None:
+def _confirm(live: list[RunInfo], typed: list[str]) -> None:
     """Ask, where a person sits at a terminal and some id was not written out in full."""
-    guessed = [run for run in live if run["run_id"] not in typed]
+    guessed = [run for run in live if run.run_id not in typed]
     if not guessed or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     for run in guessed:
-        whisper(f"{run['run_id']}  {run['agent']}  {run['status']}")
+        whisper(f"{run.run_id}  {run.agent}  {run.status}")
     if not typer.confirm(f"End {'this run' if len(guessed) == 1 else 'these runs'}?", err=True):
         raise CommandError("nothing was stopped", code="not_confirmed")
 
 
-def _ask(run: Run, wish: Wish) -> None:
+def _ask(run: RunInfo, wish: Wish) -> None:
     try:
-        wish(run["run_id"])
-    except ApiError as error:
-        if error.code != "run_ended":  # it was quicker, and its own end is in the receipt
-            raise
+        wish(run.run_id)
+    except RunEnded:
+        pass  # it was quicker, and its own end is in the receipt
 
 
-def _await_end(client: ApiClient, run: Run, quiet: bool) -> Run:
+def _await_end(client: Client, run: RunInfo, quiet: bool) -> RunInfo:
     """The run object after its end; tells of each rung on the way. `run`: as it was before the stop."""
-    run_id = run["run_id"]
-    for event in client.events(
-        run_id, after=int(run["last_seq"]), on_loss=lambda why: say(f"{why}; trying again")
-    ):
-        if event.get("event") == "run.stopping" and not quiet:
+    run_id = run.run_id
+    for event in client.stream(run_id, run.last_seq, on_loss=lambda why: say(f"{why}; trying again")):
+        if event.event == "run.stopping" and not quiet:
             whisper(f"{run_id} {describing.event(event)}")
-    return client.run(run_id)
+    return client.get(run_id)
 
 
-def _report(ended: Run, was_over: bool, as_json: bool) -> None:
+def _report(ended: RunInfo, was_over: bool, as_json: bool) -> None:
     if as_json:
-        print_json(ended)
+        print_json(ended.document())
     elif was_over:
         print(f"{describing.receipt(ended)}; it had ended before")
     else:

@@ -1,88 +1,174 @@
-"""A client of the runs API, blocking, on the standard library alone: what the command line talks with.
+"""A client of the runs API, blocking, on the standard library alone: what the command line talks with."""
 
-Every method raises ServerUnreachable when no answer came and ApiError when the answer is no (`api_errors`).
-Documents come back as the API's own JSON objects. One client may be used by many threads.
-"""
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Unpack
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
-from urllib.parse import quote, urlencode
-
-from .api_events import EventStream
+from ..actors.messages import AgentInfo, StopMode
+from . import api_calls
+from .api_address import find
+from .api_events import EventStream, ignore
+from .api_results import output_of
 from .api_transport import Transport
-
-Run = dict[str, Any]
-StopMode = Literal["interrupt", "terminate", "kill"]
-
-PAGE = 200  # the most that the server gives at once
+from .api_types import Event, Input, RunFilters, RunInfo, StartOptions
 
 
-class ApiClient:
-    """One server, seen with one key (None: without). Raises ValueError for a URL or key that can't be one.
+class Client:
+    """One server, seen with one key. May be used by many threads: each request has a connection of its own.
 
-    `timeout_s` is how long the server may be silent before a request counts as unanswered.
+    Without `url` and `key` they are found as the command line finds them: RUNWARD_URL and RUNWARD_API_KEY, else
+    what the server of this user left in its state folder (`state`). `timeout_s`: how long the server may be silent.
+    Methods raise ServerUnreachable when no answer came and an ApiError when it is no. ValueError: no URL, no key.
     """
 
-    def __init__(self, url: str, key: str | None = None, timeout_s: float = 30.0) -> None:
-        self.transport = Transport(url, key, timeout_s)
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        state: str | Path | None = None,
+        timeout_s: float = 30.0,
+    ) -> None:
+        self._transport = Transport(find(url, key, None if state is None else Path(state)), timeout_s)
+
+    def __repr__(self) -> str:
+        return f"<runward.Client {self.url}>"
 
     @property
     def url(self) -> str:
         """The server's, without a slash at its end."""
-        return self.transport.url
+        return self._transport.url
 
-    def start(self, body: Mapping[str, Any]) -> str:
-        """Start a run and return its id; it is in the journal by then. `body`: at least `input`."""
-        run_id: str = self.transport.ask("POST", "/v1/runs", dict(body), "run_id")["run_id"]
-        return run_id
+    def start(
+        self,
+        input: Input,
+        agent: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+        **options: Unpack[StartOptions],
+    ) -> "RunHandle":
+        """Start a run; it is in the journal by then. With an idempotency key a repeated start is the same run."""
+        call = api_calls.start(input, agent, idempotency_key, options)
+        return RunHandle(self, self._transport.ask(call).run_id)
 
-    def run(self, run_id: str) -> Run:
-        """The run object as it is now."""
-        return self.transport.ask("GET", _run_path(run_id), having="run_id")
+    def get(self, run_id: str) -> RunInfo:
+        """The run as it is now."""
+        return self._transport.ask(api_calls.get(run_id))
 
-    def runs(self, **filters: str | None) -> Iterator[Run]:
-        """Every run that matches (`status`, `agent`, `session_id`, `parent_run_id`), newest first."""
-        query = {name: value for name, value in filters.items() if value is not None} | {"limit": str(PAGE)}
-        while True:
-            page = self.transport.ask("GET", f"/v1/runs?{urlencode(query)}", having="data")
-            yield from page["data"]
-            if not (page.get("has_more") and page.get("next")):
-                return
-            query["before"] = page["next"]
-
-    def events(
+    def stream(
         self,
         run_id: str,
         after: int = 0,
+        *,
         patience_s: float = 30.0,
-        on_loss: Callable[[str], None] = lambda _: None,
+        timeout_s: float | None = None,
+        on_loss: Callable[[str], None] = ignore,
     ) -> EventStream:
-        """The run's events after number `after`, to its end; a lost connection is made again."""
-        return EventStream(self.transport, f"{_run_path(run_id)}/events", after, patience_s, on_loss)
+        """The run's events after number `after`, to its end; a lost connection is made again. See EventStream."""
+        path = f"{api_calls.run_path(run_id)}/events"
+        return EventStream(self._transport, path, after, patience_s, timeout_s, on_loss)
+
+    def events(self, run_id: str, after: int = 0) -> tuple[Event, ...]:
+        """The events after number `after` that there are now; does not wait for more."""
+        last = self.get(run_id).last_seq
+        events: tuple[Event, ...] = ()
+        if last > after:
+            with self.stream(run_id, after) as stream:
+                events = tuple(_up_to(last, stream))
+        return events
+
+    def wait(self, run_id: str, timeout_s: float | None = None) -> RunInfo:
+        """The run, once it is over. Raises WaitTimeout if that takes longer; the run goes on then."""
+        run = self.get(run_id)
+        if run.ended:
+            return run
+        for _ in self.stream(run_id, run.last_seq, timeout_s=timeout_s):
+            pass
+        return self.get(run_id)
 
     def stop(
         self,
         run_id: str,
+        *,
         mode: StopMode | None = None,
         grace_s: float | None = None,
         reason: str | None = None,
-    ) -> None:
-        """Ask for the run's end, beginning at this rung. The wish is then in the journal; the run may go on.
+        wait: bool = False,
+        timeout_s: float | None = None,
+    ) -> RunInfo:
+        """Ask for the run's end, beginning at the rung `mode`; the wish is then in the journal.
 
-        A second stop moves to the next rung. An ended run is an ApiError with code `run_ended`.
+        Returns the run: with `wait` once it is over (WaitTimeout after `timeout_s`), else as it is, often still
+        stopping. A second stop moves to the next rung. Raises RunEnded for a run that is over.
         """
-        wishes = {"mode": mode, "grace_s": grace_s, "reason": reason}
-        body = {name: value for name, value in wishes.items() if value is not None}
-        self.transport.ask("POST", f"{_run_path(run_id)}/stop", body)
+        self._transport.ask(api_calls.stop(run_id, mode, grace_s, reason))
+        return self.wait(run_id, timeout_s) if wait else self.get(run_id)
 
-    def kill(self, run_id: str) -> None:
+    def kill(
+        self, run_id: str, *, reason: str | None = None, wait: bool = False, timeout_s: float | None = None
+    ) -> RunInfo:
         """Ask for the run's end with no grace at all; otherwise as `stop`."""
-        self.transport.ask("POST", f"{_run_path(run_id)}/kill", {})
+        self._transport.ask(api_calls.kill(run_id, reason))
+        return self.wait(run_id, timeout_s) if wait else self.get(run_id)
+
+    def agents(self) -> tuple[AgentInfo, ...]:
+        """The agents that the server declares."""
+        return tuple(self._transport.ask(api_calls.agents()).data)
 
     def health(self, timeout_s: float | None = None) -> bool:
-        """Whether the server says that it works; needs no key. Raises as the others do when it says no."""
-        return self.transport.ask("GET", "/health", timeout_s=timeout_s).get("status") == "ok"
+        """Whether the server says that it works; needs no key."""
+        return self._transport.ask(api_calls.health(), timeout_s).status == "ok"
+
+    def list(self, **filters: Unpack[RunFilters]) -> Iterator[RunInfo]:
+        """Every run that matches, newest first; pages are fetched as they are needed."""
+        before = None
+        while True:
+            page = self._transport.ask(api_calls.page(filters, before))
+            yield from page.data
+            before = page.next
+            if not (page.has_more and before):
+                return
 
 
-def _run_path(run_id: str) -> str:
-    return f"/v1/runs/{quote(run_id, safe='')}"
+def _up_to(last: int, events: Iterator[Event]) -> Iterator[Event]:
+    for event in events:
+        yield event
+        if event.seq >= last:
+            return
+
+
+class RunHandle:
+    """One run on one server: the client's methods with the id filled in. Keeps no connection."""
+
+    def __init__(self, client: Client, run_id: str) -> None:
+        self.run_id = run_id
+        self._client = client
+
+    def __repr__(self) -> str:
+        return f"<run {self.run_id} at {self._client.url}>"
+
+    def get(self) -> RunInfo:
+        """The run as it is now."""
+        return self._client.get(self.run_id)
+
+    def stream(self, after: int = 0, *, timeout_s: float | None = None) -> EventStream:
+        """Its events, to its end; see `Client.stream`."""
+        return self._client.stream(self.run_id, after, timeout_s=timeout_s)
+
+    def wait(self, timeout_s: float | None = None) -> RunInfo:
+        """The run, once it is over."""
+        return self._client.wait(self.run_id, timeout_s)
+
+    def result(self, timeout_s: float | None = None) -> Any:
+        """Its output, once it is over. Raises RunFailed, RunCancelled, or WaitTimeout."""
+        return output_of(self.wait(timeout_s))
+
+    def stop(
+        self, *, grace_s: float | None = None, wait: bool = False, timeout_s: float | None = None
+    ) -> RunInfo:
+        """Ask for its end; see `Client.stop`."""
+        return self._client.stop(self.run_id, grace_s=grace_s, wait=wait, timeout_s=timeout_s)
+
+    def kill(self, *, wait: bool = False, timeout_s: float | None = None) -> RunInfo:
+        """Ask for its end with no grace at all."""
+        return self._client.kill(self.run_id, wait=wait, timeout_s=timeout_s)

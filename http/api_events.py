@@ -80,7 +80,7 @@ class EventStream:
                 self._following.ended = True
                 return
             if reply.status not in api_calls.OPENED:
-                raise api_calls.refusal(self._transport.url, reply.status, reply.headers, reply.read())
+                raise api_calls.refusal(self._transport.url, reply.status, reply.retry_after, reply.read())
             while chunk := reply.read_some(self._following.left_s()):
                 yield from self._following.feed(chunk)
                 if self._following.ended:

@@ -25,7 +25,7 @@ class Reply:
 
     def __init__(self, url: str, response: HTTPResponse, connected: socket.socket) -> None:
         self.status = response.status
-        self.headers = response.headers
+        self.retry_after = response.headers.get("Retry-After") or ""
         self._url = url
         self._response = response
         self._connected = connected
@@ -61,7 +61,7 @@ class Transport:
     def ask(self, call: Call[T], timeout_s: float | None = None) -> T:
         """What the server answers. Blocks. Raises ApiError when it says no, ServerUnreachable if nothing."""
         with self.open(call.method, call.path, call.body, call.headers, timeout_s) as reply:
-            return api_calls.understood(call, self.url, reply.status, reply.headers, reply.read())
+            return api_calls.understood(call, self.url, reply.status, reply.retry_after, reply.read())
 
     @contextmanager
     def open(

@@ -76,16 +76,15 @@ def tell_people(report: Report) -> None:
 
 def _row(watched: Watched) -> list[str]:
     story, receipt = watched.story, watched.story.receipt
-    took = receipt.get("took_ms")
     cells = (
         watched.case.agent,
-        story.run.get("status"),
-        story.run.get("reason"),
-        receipt.get("signal"),
-        receipt.get("rung"),
-        None if took is None else f"{took:.1f}",
-        receipt.get("proof"),
-        ", ".join(map(str, receipt.get("survivors") or [])) or "none",
+        story.run and story.run.status,
+        story.run and story.run.reason,
+        receipt.signal,
+        receipt.rung,
+        None if receipt.took_ms is None else f"{receipt.took_ms:.1f}",
+        receipt.proof,
+        ", ".join(map(str, receipt.survivors)) or "none",
         f"{story.process.pid} {'ALIVE' if story.still_alive else 'gone'}" if story.process else None,
         "; ".join(wrong_with_run(watched)) or "yes",
     )
@@ -119,5 +118,5 @@ def _document(watched: Watched) -> dict[str, Any]:
         "pid": story.process.pid if story.process else None,
         "process_gone": story.process is not None and not story.still_alive,
         "wrong": wrong_with_run(watched),
-        "run": story.run,
+        "run": story.run.document() if story.run else {},
     }

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ...http.api_client import ApiClient
+from ...http.api_client import Client
 from ..outcome import CommandError, ExitCode
 from .processes import family, kill_all, left_of
 
@@ -55,7 +55,7 @@ class DemoServer:
     def pid(self) -> int:
         return self._process.pid
 
-    def client(self, wait: Callable[[threading.Event, float], bool]) -> ApiClient:
+    def client(self, wait: Callable[[threading.Event, float], bool]) -> Client:
         """A client of it, once it listens. `wait` may end the wait by raising.
 
         Raises CommandError, with what the server said, where it does not come up.
@@ -65,7 +65,7 @@ class DemoServer:
         if not self._url:
             raise self._ended()
         key = self._folder / "state" / "key"
-        return ApiClient(self._url, key.read_text().strip() if key.exists() else None)
+        return Client(self._url, key.read_text().strip() if key.exists() else None)
 
     def leave(self) -> Departure:
         """End it as an operator would, and by force where that is not enough. Blocks 20 s at most."""

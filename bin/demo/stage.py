@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from ...http.api_client import ApiClient
+from ...http.api_client import Client
 from ...http.api_errors import ClientError
 from .verdict import CASES, SPIN, Case
 from .view import View
@@ -16,7 +16,7 @@ RUNS_S = 20.0
 MODEL_S = 180.0
 
 
-def run_all(client: ApiClient, cases: Sequence[Case], shown: View, waits: Waits) -> list[Watched]:
+def run_all(client: Client, cases: Sequence[Case], shown: View, waits: Waits) -> list[Watched]:
     """Start all, stop the runaway after a while, and wait for every end, but not for ever."""
     runs = [Watched(case, client, shown.tell) for case in cases]
     for watched in runs:
@@ -35,7 +35,7 @@ def run_all(client: ApiClient, cases: Sequence[Case], shown: View, waits: Waits)
 class _Stopper:
     """Stops the runaway once it has spun for a while. The request is a thread's, so that the view goes on."""
 
-    def __init__(self, client: ApiClient, spin: Watched) -> None:
+    def __init__(self, client: Client, spin: Watched) -> None:
         self._client = client
         self._spin = spin
         self._spinning_since: float | None = None

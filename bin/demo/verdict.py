@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ...http.api_client import Run
-from ...http.api_events import ENDS, Event
+from ...actors.records import Exit
+from ...http.api_types import Event, RunInfo
 from .processes import Sighting
 
 COUNT_TO = 12
@@ -17,21 +17,19 @@ class Story:
     """What was seen of one run: by its events, by the run object at its end, and from outside."""
 
     events: list[Event] = field(default_factory=list)
-    run: Run = field(default_factory=dict)
+    run: RunInfo | None = None
     process: Sighting | None = None
     still_alive: bool = False  # the agent's process, looked for after the end was told
 
     @property
     def text(self) -> str:
         """All that the agent said."""
-        return "".join(
-            str(event.get("delta", "")) for event in self.events if _name(event) == "message.delta"
-        )
+        return "".join(event.text for event in self.events)
 
     @property
-    def receipt(self) -> dict[str, Any]:
+    def receipt(self) -> Exit:
         """The run object's `exit`."""
-        return self.run.get("exit") or {}
+        return (self.run and self.run.exit) or Exit()
 
 
 class Case(NamedTuple):
@@ -49,25 +47,25 @@ def complaints(case: Case, story: Story) -> list[str]:
 
 
 def _common(story: Story) -> Iterator[str]:
-    seqs = [event.get("seq") for event in story.events]
+    seqs = [event.seq for event in story.events]
     if seqs != list(range(1, len(seqs) + 1)):
         yield "its events are not numbered 1, 2, 3 … without a gap"
-    ends = [event for event in story.events if _name(event) in ENDS]
+    ends = [event for event in story.events if event.ends_run]
     if len(ends) != 1 or ends[-1:] != story.events[-1:]:
         yield "it has not exactly one end, as its last event"
     if story.process is None:
         yield "it never told its pid"
     elif story.still_alive:
         yield f"its process {story.process.pid} is still there"
-    if story.receipt.get("survivors"):
-        yield f"it left processes behind: {story.receipt['survivors']}"
-    if not story.receipt.get("proof"):
+    if story.receipt.survivors:
+        yield f"it left processes behind: {story.receipt.survivors}"
+    if not story.receipt.proof:
         yield "nothing proves its end"
 
 
 def _echo(story: Story) -> Iterator[str]:
     yield from _status(story, "completed", "completed")
-    if not story.text == story.run.get("output") == GREETING:
+    if not story.text == (story.run and story.run.output) == GREETING:
         yield "it did not answer with its input"
 
 
@@ -79,13 +77,13 @@ def _count(story: Story) -> Iterator[str]:
 
 def _crash(story: Story) -> Iterator[str]:
     yield from _status(story, "failed", "signal")
-    if story.receipt.get("signal") != "SIGSEGV":
-        yield f"it did not die of SIGSEGV but of {story.receipt.get('signal')}"
+    if story.receipt.signal != "SIGSEGV":
+        yield f"it did not die of SIGSEGV but of {story.receipt.signal}"
 
 
 def _spin(story: Story) -> Iterator[str]:
     yield from _status(story, "cancelled", "killed")
-    if story.receipt.get("rung") != "kill" or story.receipt.get("took_ms") is None:
+    if story.receipt.rung != "kill" or story.receipt.took_ms is None:
         yield "it was not the kill that ended it, or nobody took the time"
 
 
@@ -96,13 +94,9 @@ def _smollm(story: Story) -> Iterator[str]:
 
 
 def _status(story: Story, status: str, reason: str) -> Iterator[str]:
-    found = (story.run.get("status"), story.run.get("reason"))
+    found = (story.run and story.run.status, story.run and story.run.reason)
     if found != (status, reason):
         yield f"it should be {status} ({reason}) and is {found[0]} ({found[1]})"
-
-
-def _name(event: Event) -> object:
-    return event.get("event")
 
 
 SPIN = Case("spin", "for ever", "burns a CPU, deaf to every request", _spin)

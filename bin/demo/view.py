@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from ...http.api_events import Event
+from ...http.api_types import Event
 from .. import describing
 from ..terminal import one_line, tame
 from .watch import Watched

@@ -4,9 +4,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from ...http.api_client import ApiClient
+from ...http.api_client import Client
 from ...http.api_errors import ClientError
-from ...http.api_events import Event
+from ...http.api_types import Event
 from .processes import is_alive, sight
 from .verdict import Case, Story
 
@@ -19,7 +19,7 @@ Tell = Callable[["Watched", Event], None]
 class Watched:
     """One run of the demo. The story grows until `done`; `trouble` says why it has no end."""
 
-    def __init__(self, case: Case, client: ApiClient, tell: Tell) -> None:
+    def __init__(self, case: Case, client: Client, tell: Tell) -> None:
         self.case = case
         self.story = Story()
         self.run_id = ""
@@ -35,37 +35,34 @@ class Watched:
     @property
     def status(self) -> str:
         """Its status as its events told it so far."""
-        last = next((name for name in map(_name, reversed(self.story.events)) if name.startswith("run.")), "")
+        names = (event.event for event in reversed(self.story.events))
+        last = next((name for name in names if name.startswith("run.")), "")
         return "running" if last == "run.started" else last.removeprefix("run.")
 
     def _follow(self) -> None:
         try:
-            self.run_id = self._client.start({"agent": self.case.agent, "input": self.case.given})
-            for event in self._client.events(self.run_id):
+            self.run_id = self._client.start(self.case.given, self.case.agent).run_id
+            for event in self._client.stream(self.run_id):
                 self._take(event)
             # The end was told: by now nothing may be left, so no grace is given here.
             self.story.still_alive = self.story.process is not None and is_alive(self.story.process)
-            self.story.run = self._client.run(self.run_id)
+            self.story.run = self._client.get(self.run_id)
         except ClientError as error:
             self.trouble = str(error)
         finally:
             self.done.set()
 
     def _take(self, event: Event) -> None:
-        if event.get("event") == "run.started":
-            self.story.process = sight(int(event["pid"]))
+        if event.event == "run.started":
+            self.story.process = sight(int(event.fields["pid"]))
         self.story.events.append(event)
         self._tell(self, event)
-
-
-def _name(event: Event) -> str:
-    return str(event.get("event"))
 
 
 class Health:
     """Asks the server how it is until told to stop; knows the slowest answer, and what went wrong."""
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: Client) -> None:
         self.asked = 0
         self.slowest_ms = 0.0
         self.failures: list[str] = []

@@ -8,6 +8,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -99,6 +100,7 @@ class FakeServer:
         self.agents: dict[str, Script] = {"echo": echo, "spin": spin, "crash": crash}
         self.runs: dict[str, FakeRun] = {}
         self.asked: list[tuple[str, str, Any]] = []
+        self.headers: list[Message] = []  # of every request
         self.resumed_from: list[int] = []
         self.cut_after: list[int] = []  # for each stream that is opened: how many whole frames before the cut
         self.gently = False  # a stop is heard, and nothing ends
@@ -165,6 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else None
         self.server_of.asked.append((method, self.path, body))
+        self.server_of.headers.append(self.headers)
         if self.server_of.refusals:
             status, error, headers = self.server_of.refusals.pop(0)
             self._answer(status, error, headers)

@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -96,3 +97,9 @@ def _until_gone(command: Command) -> Iterator[Command]:
     finally:
         if command.process.poll() is None:
             command.process.kill()
+
+
+def free_port() -> int:
+    """A port that nobody listens on: it was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

@@ -10,7 +10,7 @@ from runward.bin.main import main
 
 from .conftest import RunCommand
 from .fake_server import KEY, FakeServer
-from .test_api_client import free_port
+from .processes import free_port
 
 
 def test_ps_lists_what_lives_and_with_all_what_ended(fake: FakeServer, runward: RunCommand) -> None:
@@ -174,19 +174,6 @@ def test_the_local_server_is_found_by_its_state_folder(
     assert main(["ps", "--state", str(tmp_path / "elsewhere")]) == 0
     (tmp_path / "runward.toml").write_text('[state]\ndir = "elsewhere"\n')
     assert main(["ps"]) == 0
-
-
-def test_the_local_key_is_not_sent_to_a_server_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from runward.bin.server import connect
-
-    (tmp_path / "key").write_text(KEY)
-    authorized = "Authorization"
-    assert authorized in connect("http://127.0.0.1:1", tmp_path).transport.headers
-    assert authorized in connect("http://localhost:1", tmp_path).transport.headers
-    assert authorized not in connect("http://192.0.2.1:1", tmp_path).transport.headers
-    assert authorized not in connect("http://localhost.example", tmp_path).transport.headers
 
 
 def test_a_slip_in_the_configuration_does_not_keep_client_commands_from_working(

@@ -3,22 +3,34 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from runward.bin.demo.processes import Sighting
 from runward.bin.demo.verdict import CASES, COUNT_TO, GREETING, Case, Story, complaints, model_case
+from runward.http.api_types import Event, RunInfo
 
 BY_NAME = {case.agent: case for case in [*CASES, model_case("hello")]}
 PROVED = {"proof": "pidns", "survivors": []}
+NAMED = {"run_id": "run_1", "agent": "x", "created_at": 1.0}
 
 
 def story(text: list[str], end: str, run: dict[str, Any]) -> Story:
-    events: list[dict[str, Any]] = [{"event": "run.queued"}, {"event": "run.started", "pid": 7}]
-    events += [{"event": "message.delta", "delta": delta} for delta in text]
-    events += [{"event": end}]
-    for seq, event in enumerate(events, 1):
-        event["seq"] = seq
-    return Story(events, run, Sighting(7, 1.0))
+    told: list[tuple[str, dict[str, Any]]] = [("run.queued", {}), ("run.started", {"pid": 7})]
+    told += [("message.delta", {"delta": delta}) for delta in text]
+    told += [(end, {})]
+    events = [Event(name, "run_1", seq, 1.0, fields) for seq, (name, fields) in enumerate(told, 1)]
+    return Story(events, msgspec.convert(NAMED | run, RunInfo), Sighting(7, 1.0))
+
+
+def change(story: Story, **fields: Any) -> None:
+    """Of the run object."""
+    assert story.run is not None
+    story.run = msgspec.structs.replace(story.run, **fields)
+
+
+def change_receipt(story: Story, **fields: Any) -> None:
+    change(story, exit=msgspec.structs.replace(story.receipt, **fields))
 
 
 def good(agent: str) -> Story:
@@ -48,11 +60,11 @@ def lose_an_event(story: Story) -> None:
 
 
 def end_twice(story: Story) -> None:
-    story.events.append(story.events[-1] | {"seq": len(story.events) + 1})
+    story.events.append(msgspec.structs.replace(story.events[-1], seq=len(story.events) + 1))
 
 
 def speak_after_the_end(story: Story) -> None:
-    story.events.append({"event": "message.delta", "seq": len(story.events) + 1, "delta": ""})
+    story.events.append(Event("message.delta", "run_1", len(story.events) + 1, 1.0, {"delta": ""}))
 
 
 def never_end(story: Story) -> None:
@@ -68,15 +80,15 @@ def tell_no_pid(story: Story) -> None:
 
 
 def prove_nothing(story: Story) -> None:
-    story.run["exit"]["proof"] = None
+    change_receipt(story, proof=None)
 
 
 def survive(story: Story) -> None:
-    story.run["exit"]["survivors"] = [8]
+    change_receipt(story, survivors=[8])
 
 
 def end_otherwise(story: Story) -> None:
-    story.run["reason"] = "lost"
+    change(story, reason="lost")
 
 
 SPOILERS: list[Callable[[Story], None]] = [
@@ -101,27 +113,28 @@ def test_every_story_is_spoilt_by_what_no_run_may_do(case: Case, spoil: Callable
 
 
 def drop_the_last_word(story: Story) -> None:
-    story.events[-2]["delta"] = "?"
+    story.events[-2].fields["delta"] = "?"
 
 
 def swap_two_words(story: Story) -> None:
-    story.events[3]["delta"], story.events[4]["delta"] = story.events[4]["delta"], story.events[3]["delta"]
+    first, second = story.events[3].fields, story.events[4].fields
+    first["delta"], second["delta"] = second["delta"], first["delta"]
 
 
 def answer_otherwise(story: Story) -> None:
-    story.run["output"] = "?"
+    change(story, output="?")
 
 
 def die_of_a_kill(story: Story) -> None:
-    story.run["exit"]["signal"] = "SIGKILL"
+    change_receipt(story, signal="SIGKILL")
 
 
 def be_terminated(story: Story) -> None:
-    story.run["exit"]["rung"] = "terminate"
+    change_receipt(story, rung="terminate")
 
 
 def say_nothing(story: Story) -> None:
-    story.events[2]["delta"] = " "
+    story.events[2].fields["delta"] = " "
 
 
 @pytest.mark.parametrize(

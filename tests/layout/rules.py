@@ -16,7 +16,7 @@ FACADE = {
 # Who may import which of our modules.
 MAY_IMPORT: dict[str, set[str]] = {
     # Rooms, from the outside in.
-    "bin": {"bin", "http", "config"},
+    "bin": {"bin", "http", "config", *WORDS},
     "bin.serve": {"bin", "http", "config", "actors.root", "actors.errors"},
     "bin.checkout": {"bin.checkout"},  # runs before anything is installed
     "http": FACADE,
@@ -60,6 +60,7 @@ ONLY_IN: dict[str, set[str]] = {
     "sqlite3": {"actors.journal"},
     "typer": {"bin"},
     "xllamacpp": {"actors.smollm"},
+    "yarl": {"http"},
     "zmq": {"actors.mailbox"},
     # Nothing that comes from a run is ever unpickled, and the surest way is to have nobody who could.
     "marshal": set(),

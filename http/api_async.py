@@ -1,0 +1,186 @@
+"""The client for asyncio. Method for method as `api_client.Client`, whose words hold here too."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, Self, Unpack
+
+from ..actors.messages import AgentInfo, StopMode
+from . import api_calls
+from .api_address import find
+from .api_async_events import AsyncEventStream
+from .api_async_transport import AsyncTransport
+from .api_errors import WaitTimeout
+from .api_events import ignore
+from .api_results import output_of
+from .api_types import Event, Input, RunFilters, RunInfo, StartOptions
+
+
+class AsyncClient:
+    """One server, seen with one key; for one event loop. `async with` it, or `await close()` in the end.
+
+    Server and key are found as `Client` finds them. Reads of the state folder, where they are needed, block.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        state: str | Path | None = None,
+        timeout_s: float = 30.0,
+    ) -> None:
+        self._transport = AsyncTransport(find(url, key, None if state is None else Path(state)), timeout_s)
+
+    def __repr__(self) -> str:
+        return f"<runward.AsyncClient {self.url}>"
+
+    @property
+    def url(self) -> str:
+        """The server's, without a slash at its end."""
+        return self._transport.url
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._transport.close()
+
+    async def start(
+        self,
+        input: Input,
+        agent: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+        **options: Unpack[StartOptions],
+    ) -> "AsyncRunHandle":
+        """Start a run; it is in the journal by then. With an idempotency key a repeated start is the same run."""
+        call = api_calls.start(input, agent, idempotency_key, options)
+        return AsyncRunHandle(self, (await self._transport.ask(call)).run_id)
+
+    async def get(self, run_id: str) -> RunInfo:
+        """The run as it is now."""
+        return await self._transport.ask(api_calls.get(run_id))
+
+    def stream(
+        self,
+        run_id: str,
+        after: int = 0,
+        *,
+        patience_s: float = 30.0,
+        on_loss: Callable[[str], None] = ignore,
+    ) -> AsyncEventStream:
+        """The run's events after number `after`, to its end; a lost connection is made again."""
+        path = f"{api_calls.run_path(run_id)}/events"
+        return AsyncEventStream(self._transport, path, after, patience_s, on_loss)
+
+    async def events(self, run_id: str, after: int = 0) -> tuple[Event, ...]:
+        """The events after number `after` that there are now; does not wait for more."""
+        last = (await self.get(run_id)).last_seq
+        events: tuple[Event, ...] = ()
+        if last > after:
+            async with self.stream(run_id, after) as stream:
+                events = tuple([event async for event in _up_to(last, stream)])
+        return events
+
+    async def wait(self, run_id: str, timeout_s: float | None = None) -> RunInfo:
+        """The run, once it is over. Raises WaitTimeout if that takes longer; the run goes on then."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                run = await self.get(run_id)
+                if run.ended:
+                    return run
+                async with self.stream(run_id, run.last_seq) as stream:
+                    async for _ in stream:
+                        pass
+                return await self.get(run_id)
+        except TimeoutError as error:
+            raise WaitTimeout(f"{run_id} has not ended within {timeout_s:g} s; it goes on") from error
+
+    async def stop(
+        self,
+        run_id: str,
+        *,
+        mode: StopMode | None = None,
+        grace_s: float | None = None,
+        reason: str | None = None,
+        wait: bool = False,
+        timeout_s: float | None = None,
+    ) -> RunInfo:
+        """Ask for the run's end, beginning at the rung `mode`; the run as it is then, with `wait` once it is over."""
+        await self._transport.ask(api_calls.stop(run_id, mode, grace_s, reason))
+        return await (self.wait(run_id, timeout_s) if wait else self.get(run_id))
+
+    async def kill(
+        self, run_id: str, *, reason: str | None = None, wait: bool = False, timeout_s: float | None = None
+    ) -> RunInfo:
+        """Ask for the run's end with no grace at all; otherwise as `stop`."""
+        await self._transport.ask(api_calls.kill(run_id, reason))
+        return await (self.wait(run_id, timeout_s) if wait else self.get(run_id))
+
+    async def agents(self) -> tuple[AgentInfo, ...]:
+        """The agents that the server declares."""
+        return tuple((await self._transport.ask(api_calls.agents())).data)
+
+    async def health(self, timeout_s: float | None = None) -> bool:
+        """Whether the server says that it works; needs no key."""
+        return (await self._transport.ask(api_calls.health(), timeout_s)).status == "ok"
+
+    async def list(self, **filters: Unpack[RunFilters]) -> AsyncIterator[RunInfo]:
+        """Every run that matches, newest first; pages are fetched as they are needed."""
+        before = None
+        while True:
+            page = await self._transport.ask(api_calls.page(filters, before))
+            for run in page.data:
+                yield run
+            before = page.next
+            if not (page.has_more and before):
+                return
+
+
+async def _up_to(last: int, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    async for event in events:
+        yield event
+        if event.seq >= last:
+            return
+
+
+class AsyncRunHandle:
+    """One run on one server: the client's methods with the id filled in. Keeps no connection."""
+
+    def __init__(self, client: AsyncClient, run_id: str) -> None:
+        self.run_id = run_id
+        self._client = client
+
+    def __repr__(self) -> str:
+        return f"<run {self.run_id} at {self._client.url}>"
+
+    async def get(self) -> RunInfo:
+        """The run as it is now."""
+        return await self._client.get(self.run_id)
+
+    def stream(self, after: int = 0) -> AsyncEventStream:
+        """Its events, to its end; see `AsyncClient.stream`."""
+        return self._client.stream(self.run_id, after)
+
+    async def wait(self, timeout_s: float | None = None) -> RunInfo:
+        """The run, once it is over."""
+        return await self._client.wait(self.run_id, timeout_s)
+
+    async def result(self, timeout_s: float | None = None) -> Any:
+        """Its output, once it is over. Raises RunFailed, RunCancelled, or WaitTimeout."""
+        return output_of(await self.wait(timeout_s))
+
+    async def stop(
+        self, *, grace_s: float | None = None, wait: bool = False, timeout_s: float | None = None
+    ) -> RunInfo:
+        """Ask for its end; see `AsyncClient.stop`."""
+        return await self._client.stop(self.run_id, grace_s=grace_s, wait=wait, timeout_s=timeout_s)
+
+    async def kill(self, *, wait: bool = False, timeout_s: float | None = None) -> RunInfo:
+        """Ask for its end with no grace at all."""
+        return await self._client.kill(self.run_id, wait=wait, timeout_s=timeout_s)

@@ -1,0 +1,74 @@
+"""The events of one run, in order and each once, over as many connections as it takes; for asyncio."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from typing import Self
+
+from . import api_calls
+from .api_async_transport import AsyncTransport
+from .api_errors import ApiError, ServerUnreachable
+from .api_following import SILENCE_S, Following
+from .api_types import Event
+
+
+class AsyncEventStream:
+    """As `api_events.EventStream`, whose words hold here too. Who leaves early should `await aclose()`.
+
+    For how long it may take there is `asyncio.timeout`.
+    """
+
+    def __init__(
+        self,
+        transport: AsyncTransport,
+        path: str,
+        after: int,
+        patience_s: float,
+        on_loss: Callable[[str], None],
+    ) -> None:
+        self._transport = transport
+        self._path = path
+        self._following = Following(transport.url, after, patience_s, None, on_loss, time.monotonic)
+        self._events = self._follow()
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last event that was given; at first, the one to begin after."""
+        return self._following.last_seq
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        return await anext(self._events)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Let go of the connection; no event comes after."""
+        await self._events.aclose()
+
+    async def _follow(self) -> AsyncGenerator[Event, None]:
+        while not self._following.ended:
+            lost: ServerUnreachable | ApiError | None = None
+            try:
+                headers = self._following.connect()
+                async with self._transport.open(
+                    "GET", self._path, headers=headers, timeout_s=SILENCE_S
+                ) as reply:
+                    if reply.status == api_calls.NO_CONTENT:  # the run is over and we have it all
+                        return
+                    if reply.status not in api_calls.OPENED:
+                        url, body = self._transport.url, await reply.read()
+                        raise api_calls.refusal(url, reply.status, reply.retry_after, body)
+                    while not self._following.ended and (chunk := await reply.read_some()):
+                        for event in self._following.feed(chunk):
+                            yield event
+            except (ServerUnreachable, ApiError) as error:
+                lost = error
+            if not self._following.ended:
+                await asyncio.sleep(self._following.lost(lost))
