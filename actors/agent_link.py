@@ -8,6 +8,7 @@ import socket
 import msgspec
 
 from .actor import Actor, Callback
+from .command_lines import StartCommand
 from .messages import EventRefused, ToAgent
 
 READ_AT_ONCE = 131_072
@@ -49,7 +50,7 @@ class AgentLink:
             self.listen(False)
         return chunk
 
-    def tell(self, message: ToAgent) -> None:
+    def tell(self, message: ToAgent | StartCommand) -> None:
         """Send it, now or when the agent has read what came before."""
         if isinstance(message, EventRefused) and len(self._unsent) > UNREAD_REFUSALS_BYTES:
             return

@@ -9,12 +9,10 @@ from typing import Any
 
 from .channel import Channel, delta_line
 from .entrypoints import Kind, arguments, kind_of_result
+from .intake import LONGEST_JOINED
 from .interruption import Interruption
 from .records import Usage
 from .run import Run
-
-#: Joined deltas longer than this (characters) are no output: they take memory, and an event must hold them.
-LONGEST_JOINED = 2**18
 
 
 class Deltas:

@@ -5,7 +5,7 @@ import socket
 import traceback
 from typing import NoReturn
 
-from . import agent, birth
+from . import agent, birth, command
 from .containment import linux
 from .roles import ZygoteStart
 
@@ -60,6 +60,8 @@ def _be_agent(
         birth.write_to(out_fd, err_fd)
         birth.keep_only((link_fd,))
         linux.set_no_new_privileges()
+        if start.spec.command:
+            command.main(link_fd, start.spec.command, start.spec.env)
         agent.main(link_fd, start.spec, run_id, start.settings.events.max_event_bytes)
     except BaseException:  # noqa: BLE001  # whatever it is, it must not become a second warden
         traceback.print_exc()

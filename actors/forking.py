@@ -13,6 +13,7 @@ import msgspec
 
 from . import lifecycle, restart
 from .actor import Actor
+from .command_lines import KIND as COMMAND
 from .containment.rungs import RUNGS
 from .errors import AskTimeout
 from .live_run import LiveRun
@@ -44,7 +45,8 @@ class Forking:
         self._drain_wardens = drain_wardens
         self._rung = RUNGS[start.kill_rung]
         self._links = {name: self._link(start, boot_id, name) for name in start.settings.agents}
-        self.kinds: dict[str, str] = {}  # agent → what its entrypoint turned out to be
+        # Agent → what its entrypoint turned out to be.
+        self.kinds = {name: COMMAND for name, spec in self._settings.agents.items() if spec.command}
 
     def _link(self, start: SupervisorStart, boot_id: str, name: str) -> ZygoteLink:
         birth_data = ZygoteStart(

@@ -19,6 +19,8 @@ OWNED = ("run.", "stream.", "approval.")  # the runtime's own names
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 _NAME_LONGEST = 128
 DEEPEST = 100  # levels of JSON
+#: Joined deltas longer than this (characters) are no output: they take memory, and an event must hold them.
+LONGEST_JOINED = 2**18
 _STAMP_BYTES = 64  # what our own stamp adds to an event
 _STRIPPED = ("run_id", "seq", "timestamp")  # stamped by us
 
@@ -83,6 +85,14 @@ class Intake:
                 parts = [part for line in lines if (part := self._take_line(line, timestamp, taken))]
                 taken.blob, taken.count = b"".join(parts), len(parts)
         return taken
+
+    def unfinished(self) -> bytes:
+        """What, fed at the very end, finishes a last line that has no newline; nothing where that is no line."""
+        return b""
+
+    def account(self) -> Claim | None:
+        """The claim of an agent that makes none itself; None where there is nothing to say for it."""
+        return None
 
     def _whole_lines(self, chunk: bytes, taken: Taken) -> bytes | None:
         """Every line that is whole by now, without the last newline; None if there is none."""

@@ -15,11 +15,12 @@ from typing import NoReturn, assert_never
 from . import birth, stopping, wire
 from .actor import Actor, Timer
 from .agent_link import AgentLink
+from .command_lines import intake_for, start_for
 from .containment import linux, rungs
 from .containment.reaping import host_pid
 from .exit_record import Ending
 from .family import Family, fork_agent
-from .intake import Intake, Taken
+from .intake import Refused, Taken
 from .mailbox import KeyPair, Outbox, Post
 from .messages import (
     Claim,
@@ -32,7 +33,6 @@ from .messages import (
     Hello,
     Interrupt,
     RungReached,
-    Start,
     Stop,
     ToRun,
 )
@@ -83,7 +83,8 @@ class Warden(Actor):
         self._run_id, self._attempt = run_id, attempt
         self._family = family
         self._supervisor_pidfd = supervisor_pidfd
-        self._intake = Intake(start.settings.events.max_event_bytes)
+        self._spec = start.spec
+        self._intake = intake_for(start.spec, start.settings.events.max_event_bytes)
         self._ladder = stopping.Ladder()
         self._deadline: Timer | None = None
         self._command_id, self._message = "", ""
@@ -136,7 +137,7 @@ class Warden(Actor):
     def _receive(self, message: ToRun) -> None:
         match message:
             case Go():
-                self._link.tell(Start(message.given))
+                self._link.tell(start_for(self._spec, self._run_id, message.given))
             case Stop():
                 self._command_id, self._message = message.command_id, message.message
                 self._ending.began(self.clock())
@@ -181,10 +182,17 @@ class Warden(Actor):
             self._unacked.append(self._n)
             self._listen_on_credit()
         for refused in taken.refused[:16]:
-            self._link.tell(EventRefused(refused.event, refused.why))
+            self._refuse(refused)
         self._ending.kind = taken.kind or self._ending.kind
         if taken.claim is not None:
             self._claimed(taken.claim)
+
+    def _refuse(self, refused: Refused) -> None:
+        """Say so: to an agent, which logs it; for a program, which may answer anything with anything, in its log."""
+        if self._spec.command:
+            self._errors.add(f"runward: a line on stdout was refused: {refused.why}\n".encode())
+        else:
+            self._link.tell(EventRefused(refused.event, refused.why))
 
     def _claimed(self, claim: Claim) -> None:
         if self._ending.claim is None:
@@ -259,7 +267,7 @@ class Warden(Actor):
         if self._ending.told:
             return
         while self._ending.orphaned or len(self._unacked) < self._settings.events.batches_in_flight:
-            chunk = self._link.read()
+            chunk = self._link.read() or self._intake.unfinished()
             if not chunk or self._ending.orphaned:
                 self._last_word()
                 return
@@ -268,6 +276,7 @@ class Warden(Actor):
 
     def _last_word(self) -> None:
         self._ending.told = True
+        self._ending.claim = self._ending.claim or self._intake.account()
         record = self._ending.record(
             self._n, self._ladder.stopped, self._errors.text(), self.clock(), time.time()
         )
