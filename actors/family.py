@@ -5,7 +5,7 @@ import socket
 import traceback
 from typing import NoReturn
 
-from . import agent, birth, command
+from . import agent, birth, command, preloading
 from .containment import linux
 from .roles import ZygoteStart
 
@@ -62,6 +62,7 @@ def _be_agent(
         linux.set_no_new_privileges()
         if start.spec.command:
             command.main(link_fd, start.spec.command, start.spec.env)
+        preloading.reseed()
         agent.main(link_fd, start.spec, run_id, start.settings.events.max_event_bytes)
     except BaseException:  # noqa: BLE001  # whatever it is, it must not become a second warden
         traceback.print_exc()

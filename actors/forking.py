@@ -18,7 +18,7 @@ from .containment.rungs import RUNGS
 from .errors import AskTimeout
 from .live_run import LiveRun
 from .mailbox import Guard, KeyPair
-from .messages import Fork, Forked, ForkFailed, FromZygote, WardenReaped, ZygoteReady
+from .messages import Fork, Forked, ForkFailed, FromZygote, PreloadFailed, WardenReaped, ZygoteReady
 from .register import Register
 from .roles import SupervisorStart, ZygoteStart
 from .zygotes import ZygoteLink
@@ -130,8 +130,8 @@ class Forking:
                 run = self._register.get(message.run_id)
                 if run is not None and run.record.attempt == message.attempt:
                     self._reaped(run)
-            case ZygoteReady():
-                pass
+            case ZygoteReady() | PreloadFailed():
+                pass  # for the link alone
 
     def _answered(self, run: LiveRun, message: Forked | ForkFailed, pidfd: int | None) -> None:
         if isinstance(message, ForkFailed) or pidfd is None:

@@ -315,7 +315,13 @@ class WardenReaped(Message, frozen=True, tag="reaped"):
     swept: int
 
 
-FromZygote = ZygoteReady | Forked | ForkFailed | WardenReaped
+class PreloadFailed(Message, frozen=True, tag="preload_failed"):
+    """Instead of `ZygoteReady`: why this zygote is of no use with what it preloaded. It ends."""
+
+    why: str
+
+
+FromZygote = ZygoteReady | Forked | ForkFailed | WardenReaped | PreloadFailed
 
 
 # ── root ↔ supervisor and facade (SEQPACKET) ────────────────────────────────────────────────────

@@ -5,15 +5,16 @@ fork would inherit. It reaps its wardens, and, where no namespace does that, end
 """
 
 import gc
-import importlib
 import os
 import signal
 import socket
+import sys
 import time
+from typing import NoReturn
 
 import msgspec
 
-from . import birth, warden, wire
+from . import birth, preloading, warden, wire
 from .actor import Actor
 from .containment import rungs
 from .containment.linux import Child, become_subreaper
@@ -40,24 +41,19 @@ def main(start: ZygoteStart) -> None:
     os.environ.update(start.spec.env)
     supervisor_pidfd = os.pidfd_open(os.getppid())
     become_subreaper()
-    warnings = preload(start.spec.preload)
+    preloaded = preloading.preload(start.spec)
+    if preloaded.trouble is not None:
+        give_up_preload(start.control_fd, start.name, preloaded.trouble)
     gc.collect()
     gc.freeze()  # a full collection in a run would else copy the whole image (10-25 MB a run, measured)
-    Zygote(start, supervisor_pidfd, warnings).run()
+    Zygote(start, supervisor_pidfd, [*preloaded.warnings]).run()
 
 
-def preload(modules: tuple[str, ...]) -> list[str]:
-    """Import what the operator trusts, before any fork; returns what he should know. Raises nothing."""
-    warnings: list[str] = []
-    for module in modules:
-        try:
-            importlib.import_module(module)
-        except BaseException as error:  # noqa: BLE001  # sys.exit in a module must not end the zygote
-            warnings.append(f"preload of {module} failed: {type(error).__name__}: {error}")
-    threads = len(os.listdir("/proc/self/task"))
-    if threads > 1:
-        warnings.append(f"preload left {threads - 1} threads behind, which no run will have")
-    return warnings
+def give_up_preload(control_fd: int, name: str, why: str) -> NoReturn:
+    """Say why, and end: the supervisor makes another zygote, which does not preload."""
+    sys.stderr.write(f"runward: agent {name}: not preloaded: {why}\n")
+    socket.socket(fileno=control_fd).send(wire.encode(PreloadFailed(why)))
+    os._exit(0)  # threads that were left behind are not waited for
 
 
 class Zygote(Actor):

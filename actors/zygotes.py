@@ -1,4 +1,8 @@
-"""The supervisor's ends of its zygotes: one link per agent, started when needed, restarted with restart intensity."""
+"""The supervisor's ends of its zygotes: one link per agent, started when needed, restarted with restart intensity.
+
+A zygote that ends, or does nothing, before it is ready is made again without its preload, and the agents' list says
+why. Forks that are asked for meanwhile wait here.
+"""
 
 import os
 import signal
@@ -11,14 +15,16 @@ from typing import Literal
 import msgspec
 
 from . import restart, wire
-from .actor import Actor
+from .actor import Actor, Timer
 from .errors import BadMessage
-from .messages import Fork, FromZygote, ZygoteReady
+from .messages import Fork, FromZygote, PreloadFailed, ZygoteReady
 from .roles import ZygoteStart
 from .spawning import spawn_light
+from .verdict import signal_name
 
 MESSAGE_BYTES = 65_536
 MAIN = "runward.actors.zygote:begin"
+UNREAD_PAUSE_S = 0.01  # a zygote that has not read what it was asked is asked again after this
 
 #: Called with what a zygote says, and the descriptor that came with it, if any. The callee owns the descriptor.
 Heard = Callable[[FromZygote, int | None], None]
@@ -29,7 +35,9 @@ class _Process:
     pid: int
     pidfd: int
     control: socket.socket
+    patience: Timer
     ready: bool = False
+    trouble: str | None = None  # with its preload
 
 
 class ZygoteLink:
@@ -49,6 +57,8 @@ class ZygoteLink:
         self._heard = heard
         self._died = died
         self._process: _Process | None = None
+        self._waiting: list[tuple[Fork, int]] = []  # forks to ask for, each with its keys
+        self._given_up: list[str] = []  # what is not preloaded any more, and why
         self.warnings: list[str] = []
 
     @property
@@ -74,18 +84,38 @@ class ZygoteLink:
         start = msgspec.structs.replace(self._start, control_fd=theirs.fileno())
         pid = spawn_light(MAIN, start, (theirs.fileno(),))
         theirs.close()
-        self._process = _Process(pid, os.pidfd_open(pid), ours)
+        patience = self._actor.after(self._preload_timeout_s, self._preload_overdue)
+        self._process = _Process(pid, os.pidfd_open(pid), ours, patience)
         self._actor.watch(ours.fileno(), self._hear)
         self._actor.watch(self._process.pidfd, self._gone)
 
     def fork(self, asked: Fork, keys_fd: int) -> None:
-        """Ask for a warden; takes `keys_fd` over. Raises OSError if the zygote can't be started or does not read."""
+        """Ask for a warden, once the zygote is ready; takes `keys_fd` over. Raises OSError if it can't be started."""
+        self._waiting.append((asked, keys_fd))
         try:
             self.start()
-            assert self._process is not None
-            socket.send_fds(self._process.control, [wire.encode(asked)], [keys_fd])
-        finally:
+        except OSError:
+            self._forget_waiting()
+            raise
+        self._ask_waiting()
+
+    def _ask_waiting(self) -> None:
+        while self._waiting and self._process is not None and self._process.ready:
+            asked, keys_fd = self._waiting[0]
+            try:
+                socket.send_fds(self._process.control, [wire.encode(asked)], [keys_fd])
+            except BlockingIOError:
+                self._actor.after(UNREAD_PAUSE_S, self._ask_waiting)
+                return
+            except OSError:
+                return  # it is gone, and its pidfd is about to say so
             os.close(keys_fd)
+            del self._waiting[0]
+
+    def _forget_waiting(self) -> None:
+        for _, keys_fd in self._waiting:
+            os.close(keys_fd)
+        self._waiting.clear()
 
     def kill(self) -> None:
         """End a zygote that does not answer. Its wardens live on and become root's children."""
@@ -93,8 +123,11 @@ class ZygoteLink:
             signal.pidfd_send_signal(self._process.pidfd, signal.SIGKILL)
 
     def close(self) -> None:
-        """At the supervisor's end: let it exit, and reap it."""
+        """At the supervisor's end: let it exit, and reap it. One that is still importing may never read that."""
+        self._forget_waiting()
         if self._process is not None:
+            if not self._process.ready:
+                self.kill()
             process = self._forget()
             process.control.close()
             os.waitpid(process.pid, 0)
@@ -118,25 +151,72 @@ class ZygoteLink:
         except BadMessage:
             self.kill()
             return
-        if isinstance(message, ZygoteReady) and self._process is not None:
+        assert self._process is not None
+        if isinstance(message, ZygoteReady):
             self._process.ready = True
-            self.warnings = message.warnings
+            self._process.patience.cancel()
+            self.warnings = self._given_up + message.warnings
+            self._ask_waiting()
+        elif isinstance(message, PreloadFailed):
+            self._process.trouble = message.why
         self._heard(message, descriptor)
 
     def _gone(self) -> None:
-        """It ended, which only happens by crash or kill: hear its last messages, then count it."""
+        """It ended: hear its last messages, then make it again without its preload, or count the death."""
         self._hear()
         process = self._forget()
         process.control.close()
-        os.waitpid(process.pid, 0)
+        _, status = os.waitpid(process.pid, 0)
         os.close(process.pidfd)
+        if not process.ready and self._start.spec.preload:
+            self._remake(process.trouble or _ended(status))
+            return
         if self._intensity is not None:
             self._intensity = restart.restarted(self._intensity, time.monotonic())
+        self._forget_waiting()
         self._died()
+
+    # ── the preload ──────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _preload_timeout_s(self) -> float:
+        """Half of what a start may take, so that a run which waits for it can still start without it."""
+        return self._start.settings.runs.start_timeout_s / 2
+
+    def _preload_overdue(self) -> None:
+        if self._process is not None and not self._process.ready and self._start.spec.preload:
+            self._process.trouble = (
+                f"the import did not end within {self._preload_timeout_s:g} s (half of runs.start_timeout_s)"
+            )
+            self.kill()
+
+    def _remake(self, why: str) -> None:
+        """Whatever it was, it happened before any fork was asked for, so no run is the worse for it."""
+        modules = ", ".join(self._start.spec.preload)
+        self._given_up = [f"not preloaded: {modules}, since {why}; each run now imports for itself"]
+        self.warnings = self._given_up
+        spec = msgspec.structs.replace(self._start.spec, preload=())
+        self._start = msgspec.structs.replace(self._start, spec=spec)
+        try:
+            self.start()
+        except OSError:
+            self._forget_waiting()
+            self._died()
 
     def _forget(self) -> _Process:
         assert self._process is not None
         process, self._process = self._process, None
+        process.patience.cancel()
         self._actor.unwatch(process.control.fileno())
         self._actor.unwatch(process.pidfd)
         return process
+
+
+def _ended(status: int) -> str:
+    """How an import ended the whole process."""
+    code = os.waitstatus_to_exitcode(status)
+    return (
+        f"the import ended the process with code {code}"
+        if code >= 0
+        else f"the import died of {signal_name(-code)}"
+    )

@@ -78,6 +78,7 @@ PURE = {
     "actors.records",
     "actors.restart",
     "actors.stopping",
+    "actors.command_lines",
     "actors.verdict",
     "actors.wire",
 }
