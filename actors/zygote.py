@@ -20,7 +20,7 @@ from .containment import rungs
 from .containment.linux import Child, become_subreaper
 from .containment.reaping import children, host_pid
 from .errors import BadMessage
-from .messages import Fork, Forked, ForkFailed, FromZygote, WardenReaped, ZygoteReady
+from .messages import Fork, Forked, ForkFailed, FromZygote, PreloadFailed, WardenReaped, ZygoteReady
 from .roles import ZygoteStart
 
 MESSAGE_BYTES = 65_536
