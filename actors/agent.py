@@ -16,7 +16,7 @@ import traceback
 import weakref
 from io import TextIOWrapper
 from queue import SimpleQueue
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ..config.sections import AgentSpec
 from .calling import FunctionCall
@@ -97,11 +97,18 @@ class AgentProcess:
     def _prepare(self, given: RunInput) -> FunctionCall | Conversation:
         """Everything that comes before the agent's own work: what goes wrong here is a failed start."""
         run = Run(self._run_id, given, self._channel, self._interruption)
-        target = load(self._spec.entrypoint, self._spec.import_root)
+        target = self._target()
         kind = kind_of(target)
         if kind is Kind.CONVERSATION:
             return Conversation(target, given, run, self._channel, self._spec.options)
         return FunctionCall(target, kind, given.input, run, self._channel, self._spec.options)
+
+    def _target(self) -> Any:
+        if not self._spec.callable:
+            return load(self._spec.entrypoint, self._spec.import_root)
+        from .callables import unpacked  # with dill, which no other agent loads
+
+        return unpacked(self._spec.callable)
 
 
 def _inherit_nothing() -> None:

@@ -39,9 +39,10 @@ FACADE_MAIN = "runward.http.app:main"
 GAVE_UP, DONE = 1, 0
 
 
-def serve(settings: Settings, api_key: str | None) -> int:
+def serve(settings: Settings, api_key: str | None, owner_fd: int | None = None) -> int:
     """Serve until SIGTERM or SIGINT; the exit code. Blocks. Called by `runward serve` in a process of its own.
 
+    `owner_fd`: the pidfd of a process with which the server ends, too; then its runs have no grace.
     Raises `ContainmentMissing`, `StateFolderTaken`, `StateFolderUnusable`, `PortTaken`: nothing was started then.
     """
     unsupported = linux.supported()
@@ -55,6 +56,8 @@ def serve(settings: Settings, api_key: str | None) -> int:
     try:
         with contextlib.closing(front_door.listen(settings.http)) as listening:
             root = Root(settings, api_key, found, listening)
+            if owner_fd is not None:
+                root.end_with(owner_fd)
             return root.serve()
     finally:
         lock.release()
@@ -115,6 +118,16 @@ class Root(Actor):
         finally:
             self._clean_up()
         return self._code
+
+    def end_with(self, owner_fd: int) -> None:
+        """End at once when the process of this pidfd ends. (PDEATHSIG would strike when its thread does.)"""
+
+        def owner_ended() -> None:
+            self.unwatch(owner_fd)
+            self._shut_down()
+            self._shut_down()
+
+        self.watch(owner_fd, owner_ended)
 
     # ── birth data ───────────────────────────────────────────────────────────────────────────────
 

@@ -1,7 +1,9 @@
 """`runward serve`: reads the settings, takes the operator's key out of the environment, and becomes root."""
 
 import os
+import shutil
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,26 +24,51 @@ def serve(
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any other setting.")
     ] = None,
+    embedded: Annotated[int | None, typer.Option(hidden=True)] = None,  # see actors/embedding.py
 ) -> int:
     """Serve runs over HTTP until SIGTERM or ctrl-C."""
     # First of all, so that no child and no look into /proc finds it where it need not be.
     api_key = os.environ.pop("RUNWARD_API_KEY", None) or None
     flags = dict(_assignment(text) for text in assignments or [])
     own = {"http.host": host, "http.port": port, "state.dir": state, "auth.mode": auth}
-    return _serve(config, flags | {key: value for key, value in own.items() if value is not None}, api_key)
+    flags |= {key: value for key, value in own.items() if value is not None}
+    if embedded is not None:
+        return _serve_embedded(config, flags, embedded)
+    return _serve(config, flags, api_key)
 
 
-def _serve(config: Path | None, flags: dict[str, object], api_key: str | None) -> int:
+def _serve_embedded(config: Path | None, flags: dict[str, object], descriptor: int) -> int:
+    """Serve for the process that embeds us, and take away the folder that it made for us."""
+    from ..actors import embedding
+
+    try:
+        given = embedding.receive(descriptor)
+    except ValueError as error:
+        raise CommandError(str(error), ExitCode.USAGE, "usage") from error
+    try:
+        return _serve(config, flags | given.settings, given.key, given.callables, given.owner_fd)
+    finally:
+        if given.folder:
+            shutil.rmtree(given.folder, ignore_errors=True)
+
+
+def _serve(
+    config: Path | None,
+    flags: dict[str, object],
+    api_key: str | None,
+    callables: Mapping[str, bytes] | None = None,
+    owner_fd: int | None = None,
+) -> int:
     # Imported late: these rooms are root's alone, and `--help` needs none of them.
     from ..actors.errors import ContainmentMissing, PortTaken, StateFolderTaken, StateFolderUnusable
     from ..config.errors import ConfigError
     from ..config.settings import load
 
     try:
-        settings = load(config, flags=flags)
+        settings = load(config, flags=flags, callables=callables or {})
         from ..actors import root
 
-        return root.serve(settings, api_key)
+        return root.serve(settings, api_key, owner_fd)
     except ConfigError as error:
         raise CommandError(str(error), ExitCode.REFUSED, "configuration") from error
     except (ContainmentMissing, PortTaken, StateFolderTaken, StateFolderUnusable) as error:

@@ -75,6 +75,7 @@ SecretText = Annotated[str, Meta(extra={"secret": "all"})]
 SecretData = Annotated[Any, Meta(extra={"secret": "all"})]
 # Worked out while loading, so not a key that anyone may set.
 DerivedText = Annotated[str, Meta(extra={"derived": True})]
+DerivedBytes = Annotated[bytes, Meta(extra={"derived": True})]
 
 Role = Literal["run", "read", "operate"]
 AuthMode = Literal["key", "none"]

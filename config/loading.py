@@ -18,6 +18,7 @@ from .sections import Settings
 from .sources import Layer, find_file, home, read_environment, read_file, read_flags, state_home
 
 NO_FLAGS: Mapping[str, object] = MappingProxyType({})
+NO_CALLABLES: Mapping[str, bytes] = MappingProxyType({})
 
 
 def defaults() -> Settings:
@@ -29,11 +30,13 @@ def load(
     path: Path | None = None,
     environ: Mapping[str, str] = os.environ,
     flags: Mapping[str, object] = NO_FLAGS,
+    callables: Mapping[str, bytes] = NO_CALLABLES,
 ) -> Settings:
     """The effective settings: defaults, then one file, then `RUNWARD_` variables, then flags (dotted keys).
 
     The file is `path`, else `$RUNWARD_CONFIG`, else `./runward.toml`, else `~/.config/runward/runward.toml`,
-    else none. Raises ConfigError, which names every problem of every source.
+    else none. `callables`: agent → what the process that embeds this server packed for it, beside the agent's keys.
+    Raises ConfigError, which names every problem of every source.
     """
     layers, refused = _read(path, environ, flags)
     merged: dict[str, Any] = {}
@@ -44,6 +47,8 @@ def load(
         resolve(checked, layer.folder, home(environ))
         _lay_over(merged, checked)
         origins |= dict.fromkeys(_leaves(checked), layer.source)
+    for name, packed in callables.items():
+        merged.setdefault("agents", {}).setdefault(name, {})["callable"] = packed
     settings = _build(merged, origins, _file_of(layers))
     refused += rules.problems(settings, refused)
     if refused:

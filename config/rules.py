@@ -98,7 +98,9 @@ def _agent_is_sound(name: str, settings: Settings) -> Iterator[Complaint]:
 def _agent_complaints(spec: AgentSpec) -> Iterator[str]:
     if spec.entrypoint and spec.command:
         yield "has both an entrypoint and a command; keep one"
-    if not spec.entrypoint and not spec.command:
+    if spec.callable and (spec.entrypoint or spec.command):
+        yield "is a callable of the process that embeds this server, and so has neither entrypoint nor command"
+    if not spec.entrypoint and not spec.command and not spec.callable:
         more = "; declaring a built-in agent replaces all of it" if spec.name in BUILTIN else ""
         yield f"has neither an entrypoint nor a command{more}"
     if spec.command and not spec.command[0]:

@@ -13,6 +13,7 @@ from .kinds import (
     BuiltinAgent,
     ByteCount,
     Count,
+    DerivedBytes,
     DerivedText,
     Entrypoint,
     Host,
@@ -148,15 +149,17 @@ class AgentPaths(Section, frozen=True, kw_only=True):
 
 
 class AgentSpec(Section, frozen=True, kw_only=True):
-    """One agent, ready to be started: either `entrypoint` or `command` is set, never both.
+    """One agent, ready to be started: exactly one of `entrypoint`, `command` and `callable` is set.
 
     `limits` are the effective ones ([limits] with the agent's own on top). A file entrypoint is absolute.
     `name` is its key in `Settings.agents`; `import_root` is the folder of the config file that declares it
-    (where `package.module:attr` is looked for first), "" for a built-in agent.
+    (where `package.module:attr` is looked for first), "" for a built-in agent. `callable` is what the process that
+    embeds this server packed for it (`actors/callables.py`): no file, variable or flag can set it.
     """
 
     name: DerivedText = ""
     import_root: DerivedText = ""
+    callable: DerivedBytes = b""
     description: str = ""
     entrypoint: Entrypoint = ""
     command: tuple[str, ...] = ()

@@ -1,9 +1,6 @@
 """The demo's own server: a real `runward serve`, with its state in a folder that is gone afterwards."""
 
-import os
-import re
-import subprocess
-import sys
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ...actors import server_process
+from ...actors.server_process import ServerProcess
 from ...http.api_client import Client
 from ..outcome import CommandError, ExitCode
 from .processes import family, kill_all, left_of
@@ -18,7 +17,6 @@ from .processes import family, kill_all, left_of
 START_S = 20.0
 LEAVE_S = 6.0  # more than the two graces below
 LEFTOVER_S = 1.0  # the kernel may take a moment to take the last one away
-LISTENING = re.compile(r"listening on (http://\S+)")
 CONFIG = """\
 [runs]
 builtin_agents = [{builtin}]
@@ -40,16 +38,11 @@ class Departure(NamedTuple):
 
 
 class DemoServer:
-    """A server that runs. Its output is read to the end, so that it never waits for us."""
+    """A server that runs."""
 
-    def __init__(self, process: "subprocess.Popen[str]", folder: Path) -> None:
+    def __init__(self, process: ServerProcess, folder: Path) -> None:
         self._process = process
         self._folder = folder
-        self._said: list[str] = []
-        self._url = ""
-        self._settled = threading.Event()  # it listens, or will never
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
 
     @property
     def pid(self) -> int:
@@ -60,12 +53,12 @@ class DemoServer:
 
         Raises CommandError, with what the server said, where it does not come up.
         """
-        if not wait(self._settled, START_S):
+        if not wait(self._process.settled, START_S):
             raise CommandError(f"the demo's server did not start within {START_S:.0f} s: {self._words()}")
-        if not self._url:
+        if not self._process.url:
             raise self._ended()
         key = self._folder / "state" / "key"
-        return Client(self._url, key.read_text().strip() if key.exists() else None)
+        return Client(self._process.url, key.read_text().strip() if key.exists() else None)
 
     def leave(self) -> Departure:
         """End it as an operator would, and by force where that is not enough. Blocks 20 s at most."""
@@ -78,29 +71,15 @@ class DemoServer:
             # Root last: whatever dies before it, it still buries.
             kill_all(process for process in everyone if process.pid != self.pid)
             self._terminated()
-            self._process.kill()
+            self._process.signal(signal.SIGKILL)
             self._process.wait()
         left = left_of(everyone, LEFTOVER_S)
         kill_all(everyone)
         return Departure(code, left)
 
     def _terminated(self) -> int | None:
-        self._process.terminate()
-        try:
-            return self._process.wait(LEAVE_S)
-        except subprocess.TimeoutExpired:
-            return None
-
-    def _read(self) -> None:
-        assert self._process.stdout
-        with self._process.stdout as stdout:
-            for line in stdout:
-                self._said.append(line)
-                found = LISTENING.search(line)
-                if found and not self._url:
-                    self._url = found[1]
-                    self._settled.set()
-        self._settled.set()
+        self._process.signal(signal.SIGTERM)
+        return self._process.wait(LEAVE_S)
 
     def _ended(self) -> CommandError:
         code = self._process.wait()  # it closed its output, so it is about to be gone
@@ -109,7 +88,7 @@ class DemoServer:
         return CommandError(message, refused, "server_not_started")
 
     def _words(self) -> str:
-        return "".join(self._said).strip() or "it said nothing"
+        return self._process.said or "it said nothing"
 
 
 @contextmanager
@@ -127,24 +106,9 @@ def demo_server(agents: Sequence[str]) -> Iterator[tuple[DemoServer, list[Depart
 def _start(folder: Path, agents: Sequence[str]) -> DemoServer:
     config = folder / "demo.toml"
     config.write_text(CONFIG.format(builtin=", ".join(f'"{name}"' for name in agents)))
-    words = ["serve", "--host", "127.0.0.1", "--port", "0", "--auth", "key"]
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "runward", *words, "--state", folder / "state", "--config", config],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        cwd=folder,
-        env=_environment(folder),
-        # A terminal's ctrl-C is for the demo, which ends its server in its own order.
-        start_new_session=True,
-    )
-    return DemoServer(process, folder)
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """Ours, without the settings of whoever runs the demo; what is temporary goes into the demo's folder."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("RUNWARD_")}
-    ours.pop("XDG_RUNTIME_DIR", None)
-    return ours | {"TMPDIR": str(folder)}
+    words = ["--host", "127.0.0.1", "--port", "0", "--auth", "key"]
+    words += ["--state", str(folder / "state"), "--config", str(config)]
+    # What is temporary goes into the demo's folder.
+    environment = server_process.environment() | {"TMPDIR": str(folder)}
+    environment.pop("XDG_RUNTIME_DIR", None)
+    return DemoServer(ServerProcess(words, environment, str(folder)), folder)

@@ -19,7 +19,8 @@ class FakeRoot:
         self.environment: dict[str, str] = {}
         self.error: Exception | None = None
 
-    def serve(self, settings: Settings, api_key: str | None) -> int:
+    def serve(self, settings: Settings, api_key: str | None, owner_fd: int | None) -> int:
+        assert owner_fd is None
         self.settings, self.api_key, self.environment = settings, api_key, dict(os.environ)
         if self.error:
             raise self.error

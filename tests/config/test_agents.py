@@ -1,5 +1,6 @@
 """From an agent's table to a spec that a zygote can start from: paths, limits, built-in agents, rules."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,16 @@ def test_the_file_and_a_flag_can_each_hold_a_part_of_an_agent(load_text: LoadTex
     settings = load_text(agent("entrypoint = 'm:a'\noptions = { x = 1 }"), {}, {"agents.a.options.y": 2})
     assert settings.agents["a"].options == {"x": 1, "y": 2}
     assert settings.agents["a"].import_root != str(here)
+
+
+def test_a_callable_comes_from_an_embedding_process_and_from_no_other_source(load_text: LoadText) -> None:
+    with refused("agents.a.callable"):
+        load_text("[agents.a]\ncallable = 'x'\n")
+    with refused("agents.a.callable"):
+        load_text("", {}, {"agents": {"a": {"callable": b"x", "entrypoint": "m:f"}}})
+    declared = {"agents": {"a": {"network": "host"}}}
+    spec = load(Path(os.devnull), {}, declared, {"a": b"x"}).agents["a"]
+    assert (spec.callable, spec.network, spec.entrypoint) == (b"x", "host", "")
+    with refused("agents.a") as refusal:
+        load(Path(os.devnull), {}, {"agents": {"a": {"entrypoint": "m:f"}}}, {"a": b"x"})
+    assert "neither entrypoint nor command" in refusal.text

@@ -12,18 +12,25 @@ FACADE = {
     *WORDS,
     *{"actors.mailbox", "actors.wire", "actors.journal.reader", "actors.procfs", "actors.roles"},
 }
+# What an embedding process needs: to start the server, and to talk to it as any client does.
+CLIENT = {"http.api_client", "http.api_errors", "http.api_results", "http.api_types"}
+EMBEDDING = {*CLIENT, "actors.embedding", "actors.server_process"}
 
 # Who may import which of our modules.
 MAY_IMPORT: dict[str, set[str]] = {
     # Rooms, from the outside in.
     "bin": {"bin", "http", "config", *WORDS},
-    "bin.serve": {"bin", "http", "config", "actors.root", "actors.errors"},
+    "bin.serve": {"bin", "http", "config", "actors.root", "actors.errors", "actors.embedding"},
+    "bin.demo.server": {"bin", "http", "actors.server_process"},  # it shows a server as others see it
     "bin.checkout": {"bin.checkout"},  # runs before anything is installed
     "http": FACADE,
     "actors": {"actors", "config"},
     "config": {"config"},
     # The one process that knows both sides, because it starts both.
     "actors.root": {"actors", "config", "http.app"},
+    # On the other side of the port: whoever embeds a server is its client, and no part of it.
+    "actors.embedded_server": {*EMBEDDING, "actors.callables", "actors.errors"},
+    "actors.running": {*EMBEDDING, "actors.callables", "actors.embedded_server", "actors.records"},
     # A facade is a process of ours: what each does first, it does too.
     "http.app": {*FACADE, "actors.birth"},
     # What is decided, without doing it: state × message → state and effects.
@@ -52,7 +59,7 @@ MUST_NOT_REACH: dict[str, set[str]] = {
 ONLY_IN: dict[str, set[str]] = {
     "aiohttp": {"http"},
     "ctypes": {"actors.containment.linux"},
-    "dill": {"actors.spawning"},
+    "dill": {"actors.callables"},
     "multiprocess": {"actors.spawning"},
     "psutil": {"bin"},
     "rich": {"bin"},
@@ -71,6 +78,7 @@ ONLY_IN: dict[str, set[str]] = {
 # Decides, and neither acts nor looks at a clock: both are its arguments.
 PURE = {
     "actors.admission",
+    "actors.command_lines",
     "actors.errors",
     "actors.intake",
     "actors.lifecycle",
@@ -78,7 +86,6 @@ PURE = {
     "actors.records",
     "actors.restart",
     "actors.stopping",
-    "actors.command_lines",
     "actors.verdict",
     "actors.wire",
 }
