@@ -137,9 +137,10 @@ class Actor:
             worked = drain() or worked
         if worked:
             self.turn_ended()
-        for fd, _ in self._epoll.poll(0 if worked else self._wait_s()):
-            callback = self._callbacks.get(fd)
-            if callback is not None:
+        ready = [(fd, self._callbacks.get(fd)) for fd, _ in self._epoll.poll(0 if worked else self._wait_s())]
+        for fd, callback in ready:
+            # An earlier call may have closed it, and the number may be another's by now.
+            if callback is not None and self._callbacks.get(fd) is callback:
                 callback()
         self._fire_due()
         self.turn_ended()
@@ -162,8 +163,8 @@ class Actor:
         return max(0.0, self._timers[0][0] - self.clock()) if self._timers else _FOREVER
 
     def _fire_due(self) -> None:
-        now = self.clock()
-        while self._timers and self._timers[0][0] <= now:
+        now, newest = self.clock(), next(self._order)
+        while self._timers and self._timers[0][:2] <= (now, newest):
             timer = heapq.heappop(self._timers)[2]
             if timer.callback is not None:
                 callback, timer.callback = timer.callback, None

@@ -17,6 +17,7 @@ from .records import ProcessIdentity
 _KEPT_VARIABLES = frozenset(
     {"PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 )
+_USUAL_NR_OPEN = 1 << 20  # /proc/sys/fs/nr_open, unless an administrator raised it
 _RESET = tuple(
     int(number) for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP} if number < 32
 )
@@ -117,7 +118,7 @@ def pidfd_of(identity: ProcessIdentity, boot_id: str) -> int | None:
         return None
     try:
         pidfd = os.pidfd_open(identity.pid)
-    except OSError:
+    except (OSError, OverflowError):
         return None
     with contextlib.suppress(ProcessLookupError):
         if start_ticks(identity.pid) == identity.start_ticks:
@@ -127,5 +128,6 @@ def pidfd_of(identity: ProcessIdentity, boot_id: str) -> int | None:
 
 
 def _highest_descriptor() -> int:
+    """Above all that may be open. Not the limit of now alone: it binds what is opened, not what is."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return soft if soft != resource.RLIM_INFINITY else 1 << 20
+    return max(soft, _USUAL_NR_OPEN)

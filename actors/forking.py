@@ -138,7 +138,8 @@ class Forking:
             why = message.error if isinstance(message, ForkFailed) else "its warden came without a pidfd"
             run.advance(lifecycle.NotForked(why))
             return
-        run.pidfd = pidfd
+        run.pidfd, run.warden_pid = pidfd, message.pid
+        run.check_identity()
         self._actor.watch(pidfd, lambda: self._exited(run))
         run.advance(lifecycle.WardenForked())
 

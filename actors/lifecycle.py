@@ -55,7 +55,7 @@ class StopPlan:
 class State:
     """`greeted`: the warden said hello. `began`: the agent was let go. `killed`: we killed a silent warden.
 
-    `trouble`: why it could not start, or why it is no longer believed.
+    `trouble`: why it could not start, or why it is no longer believed (`distrusted`).
     """
 
     phase: Phase = Phase.QUEUED
@@ -65,6 +65,7 @@ class State:
     killed: bool = False
     record: ExitRecord | None = None
     trouble: str | None = None
+    distrusted: bool = False
 
 
 # ── messages ────────────────────────────────────────────────────────────────────────────────────
@@ -233,6 +234,8 @@ def _stop_again(state: State, message: StopWanted) -> Decision:
 
 
 def _record(state: State, message: Recorded) -> Decision:
+    if state.distrusted:
+        return state, ()
     return replace(state, phase=Phase.EXITED, record=message.record), (Effect.ACK_EXIT,)
 
 
@@ -241,12 +244,15 @@ def _ack_again(state: State, _message: Recorded) -> Decision:
 
 
 def _kill_silent(state: State, _message: Silent) -> Decision:
+    if state.killed:
+        return state, ()  # there is nothing stronger; the kernel has yet to finish
     return replace(state, killed=True), (Effect.KILL_WARDEN,)
 
 
 def _distrust(state: State, message: Misbehaved) -> Decision:
     """Nothing more is believed of it but its death."""
-    return replace(state, phase=Phase.STOPPING, killed=True, trouble=message.why), (Effect.KILL_WARDEN,)
+    distrusted = replace(state, phase=Phase.STOPPING, killed=True, trouble=message.why, distrusted=True)
+    return distrusted, (Effect.KILL_WARDEN,)
 
 
 TABLE: dict[tuple[Phase, type], _Row] = {

@@ -18,13 +18,25 @@ from .intake import lawful
 from .journal.writer import Writer
 from .lifecycle import Effect, LifeMessage, Phase, StopPlan
 from .mailbox import KeyPair
-from .messages import Events, EventsAcked, ExitAcked, Go, Hello, Published, RungReached, Stop, ToRun
+from .messages import (
+    Events,
+    EventsAcked,
+    ExitAcked,
+    ExitRecord,
+    Go,
+    Hello,
+    Published,
+    RungReached,
+    Stop,
+    ToRun,
+)
 from .records import Containment, Exit, Reason, RunInput, RunRecord, Status, Usage
 from .stopping import StopAsked, longest_s
 from .verdict import Verdict, verdict
 
 INTERRUPT_MESSAGE = "Stop requested via API"
 NEVER_STARTED = "never_started"
+_SPEAKING = frozenset({Phase.RUNNING, Phase.STOPPING})  # phases in which a warden has events to send
 _TERMINAL = {
     Status.COMPLETED: "run.completed",
     Status.FAILED: "run.failed",
@@ -57,6 +69,9 @@ class House(Protocol):
     def tell(self, route: bytes, message: ToRun) -> None:
         """To the warden behind this connection."""
 
+    def touched(self, run: "LiveRun") -> None:
+        """It has events to write at the end of the turn."""
+
     def publish(self, run_id: str, published: Published, blob: bytes) -> None:
         """To the feed."""
 
@@ -84,8 +99,12 @@ class LiveRun:
         self.pidfd: int | None = None
         self.proof = NEVER_STARTED
         self.kind: str | None = None
+        self.warden_pid: int | None = None  # as the zygote said it
+        self._kill_reported = False
+        self._exit_acked = False
+        self._written = seq
+        self._unwritten: list[bytes] = []  # events of this turn
         self._n = 0
-        self._acked_n = 0
         self._batches_unacked = 0
         self._route: bytes | None = None
         self._stop_began: float | None = None
@@ -101,12 +120,24 @@ class LiveRun:
 
     def greeted(self, route: bytes, hello: Hello) -> None:
         """The warden's first words, from a connection that holds the run's key."""
+        if self.state.greeted:
+            return
         self._route = route
         self.record.warden, self.record.agent_pid = hello.warden, hello.agent.pid
         self.advance(lifecycle.Greeted())
+        self.check_identity()
+
+    def check_identity(self) -> None:
+        """Who the warden is was said by the zygote first; a later server would kill whom it names."""
+        named = self.record.warden
+        if named is not None and self.warden_pid is not None and named.pid != self.warden_pid:
+            self.record.warden = None
+            self.advance(lifecycle.Misbehaved("the warden says that it is another process"))
 
     def take(self, events: Events) -> None:
         """A batch: journal it, then publish and acknowledge it. A repeated one is only acknowledged."""
+        if self.state.distrusted or self.state.phase not in _SPEAKING:
+            return
         if events.n + events.count - 1 <= self._n:
             self._house.then(self._ack)
         elif events.n != self._n + 1 or not self._within_credit() or not lawful(events.blob, events.count):
@@ -120,14 +151,20 @@ class LiveRun:
 
     def recorded(self, exited: lifecycle.Recorded) -> None:
         """The exit record: every event up to its `last_n` came before it on the same connection."""
-        self.kind = exited.record.kind
-        self.advance(exited)
+        record = exited.record
+        if record.last_n != self._n:
+            self.advance(lifecycle.Misbehaved(f"{record.last_n} events were sent, {self._n} came"))
+            return
+        self.kind = record.kind
+        self.advance(lifecycle.Recorded(_with_one_value(record)))
 
     def reached(self, rung: RungReached) -> None:
         """The warden climbs: it took the stop, and is not silent. A kill has its own patience."""
         if rung.command_id:
             self._house.journal.finish_command(rung.command_id, self._house.now())
-        if rung.rung == "kill" and self.state.phase is Phase.STOPPING:
+        if rung.rung == "kill" and self.state.phase is Phase.STOPPING and not self._kill_reported:
+            self._kill_reported = True
+            self._relax()
             self._expect(PATIENCE_S + self._house.kill_silence_s, "the kill")
 
     # ── what is done about it ────────────────────────────────────────────────────────────────────
@@ -148,6 +185,9 @@ class LiveRun:
                 self._kill_warden()
             case Effect.ACK_EXIT:
                 self._tell(ExitAcked())
+                if not self._exit_acked:
+                    self._exit_acked = True
+                    self._relax()
                 self._expect(self._house.kill_silence_s, "the warden's exit")
             case Effect.END:
                 self._end()
@@ -155,7 +195,10 @@ class LiveRun:
                 assert_never(effect)
 
     def _expect(self, within_s: float, what: str) -> None:
-        """`Silent` if nothing else happens in time."""
+        """`Silent` if nothing else happens in time. What is expected already is not put off by asking again."""
+        due = self._house.clock() + within_s
+        if self._watch is not None and self._watch.due <= due:
+            return
         self._relax()
         silent = lifecycle.Silent(f"{what} did not come within {within_s:g} s")
         self._watch = self._house.after(within_s, lambda: self.advance(silent))
@@ -233,9 +276,17 @@ class LiveRun:
         self._append(1, line)
 
     def _append(self, count: int, blob: bytes) -> None:
-        first, self.seq = self.seq + 1, self.seq + count
+        self._unwritten.append(blob)
+        self.seq += count
+        if len(self._unwritten) == 1:
+            self._house.touched(self)
+
+    def write(self) -> None:
+        """All events of this turn as one row and one message. Called by the supervisor before it commits."""
+        blob, self._unwritten = b"".join(self._unwritten), []
+        first, self._written = self._written + 1, self.seq
         self._house.journal.append(self.key, first, self.seq, blob)
-        published = Published(first, count, self.state.phase is Phase.ENDED)
+        published = Published(first, self.seq - first + 1, self.state.phase is Phase.ENDED)
         self._house.then(lambda: self._house.publish(self.record.run_id, published, blob))
 
     def _save(self) -> None:
@@ -260,6 +311,17 @@ class LiveRun:
     def _plan(self) -> StopPlan:
         assert self.state.stop is not None
         return self.state.stop
+
+
+def _with_one_value(record: ExitRecord) -> ExitRecord:
+    """The record with an output that is one JSON value on one line, or none: it becomes part of an event."""
+    if record.claim is None or not record.claim.output:
+        return record
+    try:
+        output = msgspec.json.encode(msgspec.json.decode(record.claim.output))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        output = b""
+    return msgspec.structs.replace(record, claim=msgspec.structs.replace(record.claim, output=output))
 
 
 def _terminal_fields(end: Verdict) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from .errors import Unreachable
 RECONNECT_MS = 10  # a re-bound supervisor is found again in this time (measured: 18 ms; the default took 400)
 HANDSHAKE_MS = 5_000
 QUEUED_MESSAGES = 4_096  # per peer and direction
+FEED_MESSAGES = 1_024  # what a stalled reader of the feed may pile up; the journal has it all
 DRAIN_AT_ONCE = 256
 
 
@@ -89,8 +90,9 @@ class Post:
             raise RuntimeError("this Post belongs to the process before the fork: its io thread is not here")
         socket = self._context.socket(kind)
         socket.setsockopt(zmq.LINGER, 0)
-        socket.setsockopt(zmq.SNDHWM, QUEUED_MESSAGES)
-        socket.setsockopt(zmq.RCVHWM, QUEUED_MESSAGES)
+        queued = FEED_MESSAGES if kind in (zmq.XPUB, zmq.SUB) else QUEUED_MESSAGES
+        socket.setsockopt(zmq.SNDHWM, queued)
+        socket.setsockopt(zmq.RCVHWM, queued)
         socket.setsockopt(zmq.MAXMSGSIZE, self._max_message_bytes)
         socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .records import Containment, ProcessIdentity, RunInput, Usage
+from .records import Containment, ProcessIdentity, Reason, RunInput, Usage
 
 StopMode = Literal["interrupt", "terminate", "kill"]
 
@@ -211,7 +211,7 @@ class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):
     signal: int | None
     rung: StopMode | None  # the rung that was in force when the agent ended
     stopped: bool  # a stop was in force before the agent claimed its end: the end is a cancelling
-    limit: str | None  # the limit that ended it, by its `Reason`
+    limit: Reason | None  # the limit that ended it
     claim: Claim | None
     took_ms: float | None
     proof: str

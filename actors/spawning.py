@@ -35,8 +35,7 @@ class _Popen(popen_spawn_posix.Popen):  # type: ignore[misc]
             self.pid = util.spawnv_passfds(spawn.get_executable(), command, [child_reads, *self._inherited])
         finally:
             os.close(child_reads)
-        with open(parent_writes, "wb") as pipe:
-            pipe.write(payload)
+        _give(self.pid, parent_writes, payload)
         self.sentinel = None  # an exit is seen by pidfd: a sentinel stays open in grandchildren
 
     def _payload(self, process_obj: Any) -> bytes:
@@ -59,6 +58,7 @@ def spawn_role(main: str, start: object, inherited: Iterable[int]) -> int:
     `multiprocess` object is left that might signal it later. Returns once the child has read `start`.
     """
     role = context.SpawnProcess(target=_be, args=(main, start), name=main)
+    role._config.pop("authkey", None)  # it opens nothing of ours, and is nobody else's business
     return int(_Popen(role, inherited).pid)
 
 
@@ -70,18 +70,27 @@ def spawn_light(main: str, start: msgspec.Struct, inherited: Iterable[int]) -> i
     """
     module, function = main.split(":")
     reads, writes = os.pipe()
-    for descriptor in (reads, *inherited):
-        os.set_inheritable(descriptor, True)
-    code = f"from {module} import {function}; {function}({reads})"
+    code = f"import sys; sys.path[:] = {sys.path!r}; from {module} import {function}; {function}({reads})"
     command = [sys.executable, *_INTERPRETER_FLAGS, "-c", code]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     try:
-        pid = os.posix_spawn(sys.executable, command, environment)
+        pid = int(util.spawnv_passfds(os.fsencode(sys.executable), command, [reads, *inherited]))
+    except OSError:
+        os.close(writes)
+        raise
     finally:
         os.close(reads)
-    with open(writes, "wb") as pipe:
-        pipe.write(msgspec.msgpack.encode(start))
+    _give(pid, writes, msgspec.msgpack.encode(start))
     return pid
+
+
+def _give(pid: int, writes: int, payload: bytes) -> None:
+    """Write the birth data. If nobody reads it the child is dead: reap it, since no one else will hear of it."""
+    try:
+        with open(writes, "wb") as pipe:
+            pipe.write(payload)
+    except BrokenPipeError:
+        os.waitpid(pid, 0)
+        raise
 
 
 def _be(main: str, start: object) -> None:

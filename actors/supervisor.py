@@ -62,6 +62,7 @@ class Supervisor(Actor):
         self.kill_silence_s = self._settings.supervision.kill_silence_s
         self.batches_in_flight = self._settings.events.batches_in_flight
         self._afterwards: list[Callable[[], object]] = []
+        self._touched: list[LiveRun] = []
         self._closing: ShutDown | None = None
         bounds = {name: spec.max_concurrent for name, spec in start.settings.agents.items()}
         self._register = Register(start.settings.runs.max_live, bounds)
@@ -140,12 +141,22 @@ class Supervisor(Actor):
 
     def turn_ended(self) -> None:
         """Journal, then publish: one commit for all that this turn decided, then everything that waited for it."""
-        self.journal.commit()
+        self._commit()
         while self._afterwards:
             actions, self._afterwards = self._afterwards, []
             for action in actions:
                 action()
-            self.journal.commit()
+            self._commit()
+
+    def _commit(self) -> None:
+        runs, self._touched = self._touched, []
+        for run in runs:
+            run.write()
+        self.journal.commit()
+
+    def touched(self, run: LiveRun) -> None:
+        """It has events to write at the end of the turn."""
+        self._touched.append(run)
 
     def then(self, action: Callable[[], object]) -> None:
         """Do it once all that was written is committed."""

@@ -71,8 +71,7 @@ def _judged(state: State, record: ExitRecord) -> tuple[Status, Reason, str | Non
     if record.survivors:
         return _stuck(record)
     if record.limit is not None:
-        reason = Reason(record.limit)
-        return Status.FAILED, reason, f"the run went over its limit: {reason.replace('_', ' ')}"
+        return Status.FAILED, record.limit, f"the run went over its limit: {record.limit.replace('_', ' ')}"
     if record.stopped and record.rung is not None and state.stop is not None:
         return Status.CANCELLED, Reason.SHUTDOWN if state.stop.shutdown else _BY_RUNG[record.rung], None
     return _by_itself(record)

@@ -28,7 +28,6 @@ MESSAGE_BYTES = 65_536
 
 def begin(birth_fd: int) -> None:
     """Read the birth data and be the zygote. Called by the command line that `spawning.spawn_light` makes."""
-    os.environ.pop("PYTHONPATH", None)  # it was only for finding this module
     with open(birth_fd, "rb") as pipe:
         start = msgspec.msgpack.decode(pipe.read(), type=ZygoteStart)
     main(start)

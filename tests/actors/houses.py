@@ -82,6 +82,9 @@ class FakeHouse:
         assert route == ROUTE
         self.told.append(message)
 
+    def touched(self, run: LiveRun) -> None:
+        run.write()
+
     def publish(self, run_id: str, published: Published, blob: bytes) -> None:
         assert run_id == "run_1"
         self.published.append((published, blob))

@@ -93,9 +93,6 @@ def test_of_several_that_are_ready_the_first_may_unwatch_and_close_the_others(
     assert actor.turn_at_once().log == ["called"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a number that is closed and opened again in one turn gets the old call"
-)
 def test_what_is_watched_in_a_turn_is_not_called_for_what_had_its_number_before(
     actor: Recorder, pipes: list[tuple[int, int]]
 ) -> None:

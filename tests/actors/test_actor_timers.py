@@ -73,7 +73,6 @@ def test_a_timer_may_set_another(actor: Recorder, clock: Clock) -> None:
     assert actor.turn_at_once().log == ["second"]
 
 
-@pytest.mark.xfail(strict=True, reason="what is set while timers fire fires among them if the clock stands")
 def test_a_timer_that_sets_itself_again_at_once_lets_the_loop_go_on(actor: Recorder) -> None:
     def again() -> None:
         actor.log.append("again")

@@ -75,10 +75,7 @@ def test_a_descriptor_that_is_named_has_the_same_number_there_and_no_other_of_ou
     ("spawn", "main"),
     [
         (spawn_role, ROLE),
-        pytest.param(
-            *(spawn_light, LIGHT),
-            marks=pytest.mark.xfail(strict=True, reason="posix_spawn hands down all that may be inherited"),
-        ),
+        (spawn_light, LIGHT),
     ],
     ids=["spawn_role", "spawn_light"],
 )
@@ -122,7 +119,6 @@ def test_no_tracker_is_started_beside_it(spawn: Spawn, main: str) -> None:
     assert children == []
 
 
-@pytest.mark.xfail(strict=True, reason="the process object that is pickled carries it all the same")
 def test_multiprocess_key_of_the_parent_stays_with_the_parent() -> None:
     import multiprocess
 
@@ -181,17 +177,15 @@ def started_instead(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setattr(sys, "executable", path)
 
 
-@pytest.mark.xfail(strict=True, reason="the write end of the pipe stays open")
 def test_where_there_is_no_interpreter_a_light_process_is_an_error_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, tidied: Callable[[], list[str]]
 ) -> None:
     started_instead(monkeypatch, "/nonexistent/python")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(OSError, match="Broken pipe"):
         spawn_light(LIGHT, Start(0), ())
     assert tidied() == []
 
 
-@pytest.mark.xfail(strict=True, reason="the pipe is broken, and nobody learns whom to wait for")
 @both_ways
 def test_a_process_that_dies_before_it_reads_its_birth_data_is_not_left_as_a_zombie(
     spawn: Spawn, main: str, monkeypatch: pytest.MonkeyPatch, tidied: Callable[[], list[str]]

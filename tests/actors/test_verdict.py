@@ -262,9 +262,6 @@ def test_a_failure_says_why_though_its_claim_does_not() -> None:
     assert end.error
 
 
-@pytest.mark.xfail(
-    strict=True, reason="`limit` is any text on the wire, and what it is not raises in the supervisor"
-)
 def test_a_record_with_a_limit_that_there_is_not_raises_nothing() -> None:
     try:
         record = wire.from_run.decode(wire.encode(Exited("run_1", 1, a_record(limit="nonsense"))))
