@@ -1,0 +1,222 @@
+"""What a machine allows is found out by doing it; what it refuses is named with the kernel's own words.
+
+Rungs are withheld here for real, in children: by the limits that each user namespace has on the namespaces below
+it (namespaces(7)), and by a seccomp filter such as container runtimes set.
+"""
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runward.actors.containment import linux, rungs
+from runward.actors.containment.probe import Found, check_required, probe
+from runward.actors.containment.rungs import LEVELS, PIDNS, RUNGS, SUBREAPER
+from runward.actors.errors import ContainmentMissing
+from tests.support.rungs import skip_unless_held
+
+from ..forks import in_a_fork
+from .nobody import become_nobody, needs_root
+from .test_linux import in_a_clone
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+
+def found(wanted: str = "auto") -> Any:
+    """What the probe says, or refuses with."""
+    try:
+        what = probe(wanted)
+    except ContainmentMissing as missing:
+        return str(missing)
+    return [what.rung.name, what.user_namespace, list(what.missing)]
+
+
+# ── where nothing is withheld ───────────────────────────────────────────────────────────────────
+
+
+@needs_root
+def test_root_finds_the_pid_namespace_without_a_user_namespace() -> None:
+    skip_unless_held("pidns")
+    assert in_a_fork(found) == ["pidns", False, []]
+
+
+@needs_root
+def test_an_ordinary_user_finds_it_in_a_user_namespace() -> None:
+    skip_unless_held("pidns")
+
+    def work() -> Any:
+        become_nobody()
+        return found()
+
+    assert in_a_fork(work) == ["pidns", True, []]
+
+
+def test_what_is_wanted_is_what_is_found() -> None:
+    skip_unless_held("pidns")
+    assert in_a_fork(lambda: found("subreaper")) == ["subreaper", False, []]
+    assert in_a_fork(lambda: found("pidns")) == ["pidns", os.geteuid() != 0, []]
+
+
+@pytest.mark.parametrize("rung", RUNGS.values(), ids=list(RUNGS))
+def test_a_probe_leaves_nothing_and_takes_no_time(rung: rungs.KillRung) -> None:
+    skip_unless_held(rung.name)
+    before = os.listdir("/proc/self/fd")
+    assert rungs.try_rung(rung, rung is PIDNS and os.geteuid() != 0) is None
+    assert os.listdir("/proc/self/fd") == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+# ── where something is withheld ─────────────────────────────────────────────────────────────────
+
+
+def in_a_namespace_with(limits: dict[str, int], work: Callable[[], Any]) -> Any:
+    """The work, in a user namespace that may hold only so many namespaces of these kinds."""
+    uid, gid = os.geteuid(), os.getegid()
+
+    def limited() -> Any:
+        linux.set_dumpable(True)
+        linux.map_own_ids(uid, gid)
+        for kind, most in limits.items():
+            Path(f"/proc/sys/user/max_{kind}_namespaces").write_text(str(most))
+        return work()
+
+    return in_a_clone(limited, linux.CLONE_NEWUSER)
+
+
+NO_ROOM = os.strerror(errno.ENOSPC)
+
+
+@needs_root
+def test_without_pid_namespaces_the_subreaper_is_found_and_both_refusals_are_told() -> None:
+    assert in_a_namespace_with({"pid": 0}, found) == [
+        *("subreaper", False),
+        [f"K3 pid namespace: {NO_ROOM}", f"K3 pid namespace in a user namespace: {NO_ROOM}"],
+    ]
+
+
+@needs_root
+def test_without_user_namespaces_root_has_its_pid_namespace_all_the_same() -> None:
+    assert in_a_namespace_with({"user": 0}, found) == ["pidns", False, []]
+
+
+@needs_root
+def test_without_user_namespaces_an_ordinary_user_has_the_subreaper_and_is_told_why() -> None:
+    def work() -> Any:
+        become_nobody()
+        return in_a_namespace_with({"user": 0}, found)
+
+    assert in_a_fork(work) == ["subreaper", False, [f"K3 pid namespace in a user namespace: {NO_ROOM}"]]
+
+
+@needs_root
+def test_what_is_wanted_and_withheld_is_refused_with_the_kernels_words() -> None:
+    words = in_a_namespace_with({"pid": 0}, lambda: found("pidns"))
+    assert words.startswith("containment.kill = 'pidns' can't be had here: ")
+    assert words.count(NO_ROOM) == 2
+
+
+@needs_root
+def test_what_is_wanted_and_not_withheld_is_found_however_much_else_is() -> None:
+    assert in_a_namespace_with({"pid": 0, "user": 0}, lambda: found("subreaper")) == ["subreaper", False, []]
+
+
+# ── in a container ──────────────────────────────────────────────────────────────────────────────
+
+_AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_CLONE3 = 435
+
+
+def deny_clone3() -> None:
+    """As Docker's own seccomp profile does it for whoever lacks CAP_SYS_ADMIN: clone3 is not there (ENOSYS)."""
+    linux.set_no_new_privileges()
+    load, jump_if_equal, answer = 0x20, 0x15, 0x06
+    program = b"".join(
+        struct.pack("HBBI", *each)
+        for each in (
+            (load, 0, 0, 4),  # the architecture
+            (jump_if_equal, 0, 3, _AUDIT_ARCH[platform.machine()]),
+            (load, 0, 0, 0),  # the number of the call
+            (jump_if_equal, 0, 1, _CLONE3),
+            (answer, 0, 0, 0x00050000 | errno.ENOSYS),
+            (answer, 0, 0, 0x7FFF0000),  # allowed
+        )
+    )
+    code = ctypes.create_string_buffer(program)
+    filter_ = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(code))
+    result = ctypes.CDLL(None, use_errno=True).prctl(22, 2, ctypes.create_string_buffer(filter_), 0, 0)
+    assert result == 0, os.strerror(ctypes.get_errno())
+
+
+def test_the_filter_that_stands_for_a_containers_does_what_it_should() -> None:
+    def work() -> list[Any]:
+        deny_clone3()
+        forked = in_a_fork(os.getppid) == os.getpid()
+        try:
+            linux.clone_process()
+        except OSError as error:
+            return [forked, error.errno]
+        return [forked, 0]
+
+    assert in_a_fork(work) == [True, errno.ENOSYS]
+
+
+@pytest.mark.xfail(
+    strict=True, reason="every rung is forked by clone3, which Docker's default profile denies"
+)
+def test_in_a_container_that_knows_no_clone3_the_subreaper_is_found() -> None:
+    def work() -> Any:
+        deny_clone3()
+        return found()
+
+    rung, _, missing = in_a_fork(work)
+    assert rung == "subreaper"
+    assert os.strerror(errno.ENOSYS) in " ".join(missing)
+
+
+# ── what is required ────────────────────────────────────────────────────────────────────────────
+
+K3 = Found(PIDNS, False, ())
+K1 = Found(SUBREAPER, False, ("K3 pid namespace: Operation not permitted",))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_level_is_met_by_itself_and_whatever_is_stronger(level: str) -> None:
+    for held in (K3, K1):
+        met = LEVELS.index(held.rung.level) >= LEVELS.index(level)
+        if met:
+            check_required(held, (f"kill>={level}",))
+        else:
+            with pytest.raises(ContainmentMissing, match=f"asks for kill>={level}"):
+                check_required(held, (f"kill>={level}",))
+
+
+def test_what_is_not_met_is_named_with_the_reason_of_the_machine() -> None:
+    with pytest.raises(ContainmentMissing) as missing:
+        check_required(K1, ("kill>=K3", "kill>=K1-", "kill>=K4"))
+    assert str(missing.value) == (
+        "containment.require asks for kill>=K3, kill>=K4: K3 pid namespace: Operation not permitted"
+    )
+
+
+def test_what_no_machine_has_with_this_build_is_told_as_such() -> None:
+    with pytest.raises(ContainmentMissing, match="this build reaches K3"):
+        check_required(K3, ("kill>=K4",))
+
+
+@pytest.mark.parametrize(
+    "requirement", ["mem=cgroup", "kill", "kill>=", "kill>=K9", "", "kill>K3", "net>=K1"]
+)
+def test_what_is_not_understood_is_not_met(requirement: str) -> None:
+    with pytest.raises(ContainmentMissing, match=r"containment\.require asks for"):
+        check_required(K3, (requirement,))
+
+
+def test_nothing_required_is_always_met() -> None:
+    check_required(K1, ())
