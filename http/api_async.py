@@ -10,8 +10,8 @@ from . import api_calls
 from .api_address import find
 from .api_async_events import AsyncEventStream
 from .api_async_transport import AsyncTransport
-from .api_errors import WaitTimeout
-from .api_events import ignore
+from .api_errors import ApiError, ServerUnreachable, WaitTimeout
+from .api_following import PATIENCE_S, Following, ignore
 from .api_results import output_of
 from .api_types import Event, Input, RunFilters, RunInfo, StartOptions
 
@@ -71,7 +71,7 @@ class AsyncClient:
         run_id: str,
         after: int = 0,
         *,
-        patience_s: float = 30.0,
+        patience_s: float = PATIENCE_S,
         on_loss: Callable[[str], None] = ignore,
     ) -> AsyncEventStream:
         """The run's events after number `after`, to its end; a lost connection is made again."""
@@ -91,15 +91,23 @@ class AsyncClient:
         """The run, once it is over. Raises WaitTimeout if that takes longer; the run goes on then."""
         try:
             async with asyncio.timeout(timeout_s):
-                run = await self.get(run_id)
+                run = await self._get_surely(run_id)
                 if run.ended:
                     return run
                 async with self.stream(run_id, run.last_seq) as stream:
                     async for _ in stream:
                         pass
-                return await self.get(run_id)
+                return await self._get_surely(run_id)
         except TimeoutError as error:
-            raise WaitTimeout(f"{run_id} has not ended within {timeout_s:g} s; it goes on") from error
+            raise WaitTimeout(f"{run_id} has not ended within {timeout_s} s; it goes on") from error
+
+    async def _get_surely(self, run_id: str) -> RunInfo:
+        patience = Following(self.url)
+        while True:
+            try:
+                return await self.get(run_id)
+            except (ServerUnreachable, ApiError) as error:
+                await asyncio.sleep(patience.lost(error))
 
     async def stop(
         self,

@@ -1,7 +1,6 @@
 """The events of one run, in order and each once, over as many connections as it takes; for asyncio."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Self
 
@@ -28,7 +27,7 @@ class AsyncEventStream:
     ) -> None:
         self._transport = transport
         self._path = path
-        self._following = Following(transport.url, after, patience_s, None, on_loss, time.monotonic)
+        self._following = Following(transport.url, after, patience_s, None, on_loss)
         self._events = self._follow()
 
     @property

@@ -1,5 +1,6 @@
 """A client of the runs API, blocking, on the standard library alone: what the command line talks with."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Unpack
@@ -7,7 +8,9 @@ from typing import Any, Unpack
 from ..actors.messages import AgentInfo, StopMode
 from . import api_calls
 from .api_address import find
-from .api_events import EventStream, ignore
+from .api_errors import ApiError, ServerUnreachable
+from .api_events import EventStream
+from .api_following import PATIENCE_S, Following, ignore
 from .api_results import output_of
 from .api_transport import Transport
 from .api_types import Event, Input, RunFilters, RunInfo, StartOptions
@@ -60,7 +63,7 @@ class Client:
         run_id: str,
         after: int = 0,
         *,
-        patience_s: float = 30.0,
+        patience_s: float = PATIENCE_S,
         timeout_s: float | None = None,
         on_loss: Callable[[str], None] = ignore,
     ) -> EventStream:
@@ -78,13 +81,24 @@ class Client:
         return events
 
     def wait(self, run_id: str, timeout_s: float | None = None) -> RunInfo:
-        """The run, once it is over. Raises WaitTimeout if that takes longer; the run goes on then."""
-        run = self.get(run_id)
+        """The run, once it is over. Raises WaitTimeout if that takes longer; the run goes on then.
+
+        As `stream` it outlives a server that is gone for a while.
+        """
+        run = self._get_surely(run_id, timeout_s)
         if run.ended:
             return run
         for _ in self.stream(run_id, run.last_seq, timeout_s=timeout_s):
             pass
-        return self.get(run_id)
+        return self._get_surely(run_id, None)
+
+    def _get_surely(self, run_id: str, timeout_s: float | None) -> RunInfo:
+        patience = Following(self.url, timeout_s=timeout_s)
+        while True:
+            try:
+                return self.get(run_id)
+            except (ServerUnreachable, ApiError) as error:
+                time.sleep(patience.lost(error))
 
     def stop(
         self,

@@ -6,13 +6,9 @@ from typing import Self
 
 from . import api_calls
 from .api_errors import ApiError, ServerUnreachable
-from .api_following import Following
+from .api_following import PATIENCE_S, Following, ignore
 from .api_transport import Transport
 from .api_types import Event
-
-
-def ignore(_: str) -> None:
-    """Tell nobody."""
 
 
 class EventStream:
@@ -29,7 +25,7 @@ class EventStream:
         transport: Transport,
         path: str,
         after: int = 0,
-        patience_s: float = 30.0,
+        patience_s: float = PATIENCE_S,
         timeout_s: float | None = None,
         on_loss: Callable[[str], None] = ignore,
         sleep: Callable[[float], None] = time.sleep,

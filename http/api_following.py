@@ -3,6 +3,7 @@
 The journal numbers events without a gap, so the last number seen is all that has to be remembered.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,12 +13,17 @@ from .api_errors import ApiError, ClientError, ServerUnreachable, WaitTimeout
 from .api_types import Event
 from .sse_reader import Frame, SseReader
 
+PATIENCE_S = 30.0  # with a server that says nothing
 SILENCE_S = 35.0  # the server sends a keepalive after 10 s: three missed ones are a dead connection
 TRY_AGAIN = frozenset({429, 502, 503, 504})  # what a server, or a proxy before it, says while it restarts
 FIRST_WAIT = 0.1  # of the server's own `retry` time; doubled for each connection that brought nothing
 LONGEST_WAIT = 5.0  # of the same
 
 _object = msgspec.json.Decoder(dict[str, Any])
+
+
+def ignore(_: str) -> None:
+    """Tell nobody."""
 
 
 class Following:
@@ -29,11 +35,11 @@ class Following:
     def __init__(
         self,
         url: str,
-        after: int,
-        patience_s: float,
-        timeout_s: float | None,
-        on_loss: Callable[[str], None],
-        clock: Callable[[], float],
+        after: int = 0,
+        patience_s: float = PATIENCE_S,
+        timeout_s: float | None = None,
+        on_loss: Callable[[str], None] = ignore,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.last_seq = after
         self.ended = False
