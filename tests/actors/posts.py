@@ -128,12 +128,13 @@ class Tap:
         self._selector.register(self._listening, selectors.EVENT_READ)
         self._ends: list[socket.socket] = []
 
-    def turn(self) -> None:
+    def turn(self) -> "Tap":
         for key, _ in self._selector.select(0):
             if key.fileobj is self._listening:
                 self._accept()
             else:
                 self._pass_on(key.fd)
+        return self
 
     def _accept(self) -> None:
         client, _ = self._listening.accept()

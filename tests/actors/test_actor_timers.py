@@ -66,7 +66,10 @@ def test_a_timer_may_cancel_one_that_is_due_with_it(actor: Recorder, clock: Cloc
 
 
 def test_a_timer_may_set_another(actor: Recorder, clock: Clock) -> None:
-    actor.after(1.0, lambda: actor.after(1.0, actor.note("second")) and None)
+    def first() -> None:
+        actor.after(1.0, actor.note("second"))
+
+    actor.after(1.0, first)
     clock.time_s += 1
     assert actor.turn_at_once().log == []
     clock.time_s += 1
@@ -185,7 +188,10 @@ def test_asks_of_different_keys_do_not_touch_each_other(actor: Recorder, clock: 
 
 
 def test_who_is_told_may_answer_at_once(actor: Recorder, clock: Clock) -> None:
-    ask(actor, "a", tell=lambda: actor.answer("a", "at once") and None)
+    def tell() -> None:
+        actor.answer("a", "at once")
+
+    ask(actor, "a", tell=tell)
     clock.time_s += 10
     assert actor.turn_at_once().log == [("answered", "a", "at once")]
 

@@ -1,7 +1,9 @@
 """Fresh processes for roles: what they are given, and above all what they are not."""
 
+import errno
 import json
 import os
+import resource
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from runward.actors import spawning
 from runward.actors.spawning import spawn_light, spawn_role
 
+from .containment.nobody import become_nobody, needs_root
+from .forks import in_a_fork
 from .spawned import Start
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -173,24 +176,61 @@ def tidied() -> Iterator[Callable[[], list[str]]]:
 
 def started_instead(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     """Make this what is started where Python should be."""
-    monkeypatch.setattr(spawning.spawn, "get_executable", path.encode)
+    monkeypatch.setattr("multiprocess.spawn.get_executable", path.encode)
     monkeypatch.setattr(sys, "executable", path)
 
 
-def test_where_there_is_no_interpreter_a_light_process_is_an_error_and_leaves_nothing(
-    monkeypatch: pytest.MonkeyPatch, tidied: Callable[[], list[str]]
-) -> None:
-    started_instead(monkeypatch, "/nonexistent/python")
-    with pytest.raises(OSError, match="Broken pipe"):
-        spawn_light(LIGHT, Start(0), ())
-    assert tidied() == []
-
-
+@pytest.mark.parametrize("interpreter", ["/bin/false", "/nonexistent/python"])
 @both_ways
-def test_a_process_that_dies_before_it_reads_its_birth_data_is_not_left_as_a_zombie(
-    spawn: Spawn, main: str, monkeypatch: pytest.MonkeyPatch, tidied: Callable[[], list[str]]
+def test_a_process_that_dies_before_it_reads_its_birth_data_is_an_error_and_leaves_nothing(
+    spawn: Spawn,
+    main: str,
+    interpreter: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tidied: Callable[[], list[str]],
 ) -> None:
-    started_instead(monkeypatch, "/bin/false")
+    started_instead(monkeypatch, interpreter)
     with pytest.raises(BrokenPipeError):
         spawn(main, Start(0, "x" * 20 * PIPE_BYTES), ())
     assert tidied() == []
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("spawn", "main"),
+    [
+        pytest.param(
+            *(spawn_role, ROLE),
+            marks=pytest.mark.xfail(strict=True, reason="the write end of the pipe stays open"),
+        ),
+        (spawn_light, LIGHT),
+    ],
+    ids=["spawn_role", "spawn_light"],
+)
+def test_where_there_is_no_room_for_a_process_the_error_says_so_and_nothing_is_left(
+    spawn: Spawn, main: str
+) -> None:
+    def attempt() -> list[Any]:
+        become_nobody()
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+        before = open_descriptors()
+        try:
+            spawn(main, Start(0), ())
+        except OSError as error:
+            return [error.errno, open_descriptors() == before]
+        return ["it was started"]
+
+    assert in_a_fork(attempt) == [errno.EAGAIN, True]
+
+
+def open_descriptors() -> list[int]:
+    """Found by asking for each: a process that changed its uid may not look into /proc for its own."""
+    return [number for number in range(256) if _is_open(number)]
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from runward.actors import messages, wire
 from runward.actors.errors import BadMessage
-from runward.actors.messages import Events, Exited, Go, Ping, RunInput, StartRun
+from runward.actors.messages import Events, Exited, Go, Ping, StartRun
+from runward.actors.records import RunInput
 from runward.actors.wire import Direction
 
 from .lives import a_record
