@@ -149,7 +149,7 @@ def test_10_a_stop_interrupts_once_and_within_half_a_second_nothing_of_the_run_i
     asked_at = time.monotonic()
     answer = client.stop(run_id)
     left_s = asked_at + AT_ONCE_S - time.monotonic()
-    until(lambda: _is_forgotten(server, run_id, idle), left_s, lambda: _what_is_left(server, run_id))
+    until(lambda: _is_forgotten(server, run_id, idle), left_s, lambda: _what_is_left(server, run_id, idle))
 
     assert (answer.status, answer.json) == (200, {"run_id": run_id, "status": "stopping"})
     assert record.read_text() == f"{STOP_MESSAGE}\n"
@@ -207,10 +207,11 @@ def _is_forgotten(server: Server, run_id: str, idle: Any) -> bool:
         not any(live)
         and server.client.run(run_id)["status"] == "cancelled"
         and not census.runs_below(server.pid)
-        and server.holdings() == idle
+        and not server.gained(idle)
     )
 
 
-def _what_is_left(server: Server, run_id: str) -> str:
+def _what_is_left(server: Server, run_id: str, idle: Any) -> str:
     status = server.client.run(run_id)["status"]
-    return f"the end of {run_id} ({status}) and of {[str(each) for each in census.runs_below(server.pid)]}"
+    processes = [str(each) for each in census.runs_below(server.pid)]
+    return f"the end of {run_id} ({status}), of {processes} and of {server.gained(idle)}"

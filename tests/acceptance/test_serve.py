@@ -22,14 +22,6 @@ def test_a_second_server_on_the_same_state_folder_is_refused_and_the_first_goes_
         assert first.client.ended(first.client.start("echo", "unharmed"))["output"] == "unharmed"
 
 
-def test_a_state_folder_is_free_again_once_its_server_has_ended(tmp_path: Path) -> None:
-    with running(tmp_path) as first:
-        run_id = first.client.start("echo", "kept")
-        first.client.ended(run_id)
-    with running(tmp_path) as second:
-        assert second.client.run(run_id)["output"] == "kept"
-
-
 def test_a_port_that_is_taken_is_refused_and_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -61,19 +53,15 @@ def test_what_is_configured_wrong_is_refused_by_name_and_nothing_is_started(
     assert "Traceback" not in said
 
 
-def test_the_address_is_noted_for_clients_while_the_server_runs(tmp_path: Path) -> None:
-    note = tmp_path / "state" / "server.json"
-    with running(tmp_path) as server:
-        assert server.url in note.read_text()
-        assert note.stat().st_mode & 0o777 == 0o600
-    assert not note.exists()
-
-
-def test_the_key_that_it_makes_is_in_the_state_folder_for_its_user_alone(tmp_path: Path) -> None:
+def test_commands_of_the_same_user_and_of_nobody_else_find_address_and_key_in_the_state_folder(
+    tmp_path: Path,
+) -> None:
+    note, key = tmp_path / "state" / "server.json", tmp_path / "state" / "key"
     with running(tmp_path, {"auth": {"mode": "key"}}) as server:
-        path = tmp_path / "state" / "key"
-        assert path.stat().st_mode & 0o777 == 0o600
-        assert path.stat().st_uid == os.getuid()
+        assert server.url in note.read_text()
+        for file in (note, key):
+            assert (file.stat().st_mode & 0o777, file.stat().st_uid) == (0o600, os.getuid())
         assert server.client.is_healthy()
         assert server.client.ask("GET", "/v1/runs").status == 401
-        assert server.with_key(path.read_text().strip()).ask("GET", "/v1/runs").status == 200
+        assert server.with_key(key.read_text().strip()).ask("GET", "/v1/runs").status == 200
+    assert not note.exists()

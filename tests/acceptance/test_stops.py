@@ -85,7 +85,7 @@ def test_an_agent_that_listens_ends_at_the_interrupt_with_what_it_has(client: Cl
 def test_a_generator_is_closed_at_its_next_yield(client: Client, proof: str) -> None:
     run = client.stopped(client.begun("act", "endless"))
     assert _ends(run) == ("cancelled", "interrupted", "interrupt", None)
-    assert run["output"].startswith("readymore")
+    assert run["output"].startswith("ready")
     _check_receipt(run, proof)
 
 

@@ -65,14 +65,27 @@ def _is_member(process: Process, spawning: set[int]) -> bool:
 
 
 def descriptors(pid: int) -> Counter[str]:
-    """How many of each kind a process holds: "socket", "pipe", "pidfd", …, or the path of a file."""
-    return Counter(kind(target) for target in targets(pid).values())
+    """How many of each kind a process holds: "socket", "pipe", "pidfd", …, or the path of a file.
+
+    The journal's files are left out: SQLite opens them again when it first has another use for them.
+    """
+    return Counter(kind(target) for target in targets(pid).values() if "/journal.db" not in target)
 
 
 def status(pid: int) -> dict[str, str]:
     """The lines of a process's status (proc_pid_status(5))."""
     lines = _read(f"/proc/{pid}/status").decode(errors="replace").splitlines()
     return {name: text.strip() for name, _, text in (line.partition(":") for line in lines)}
+
+
+def private_bytes(pid: int) -> int:
+    """Memory that would be free if it ended (USS); for who may not see that, its memory but for files."""
+    rollup = _read(f"/proc/{pid}/smaps_rollup").decode().splitlines()
+    own = [int(line.split()[1]) * 1024 for line in rollup if line.startswith("Private_")]
+    if own:
+        return sum(own)
+    resident, shared = map(int, _read(f"/proc/{pid}/statm").split()[1:3])
+    return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
 
 
 def ids(pid: int) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -115,6 +115,12 @@ class Server:
                 held[each.title].subtract({"socket": zygotes, "pidfd": zygotes})
         return held
 
+    def gained(self, before: dict[str, Counter[str]]) -> list[str]:
+        """What its processes hold beyond the holdings of before."""
+        now = self.holdings()
+        more = {title: held - before.get(title, Counter()) for title, held in now.items()}
+        return [f"{title}: {count} {kind}" for title, held in more.items() for kind, count in held.items()]
+
     @contextmanager
     def without_leftovers(self) -> Iterator[None]:
         """Afterwards no process of a run is there, and the server holds no descriptor that it did not before."""
@@ -122,7 +128,7 @@ class Server:
         before = self.holdings()
         yield
         self.await_no_runs()
-        until(lambda: self.holdings() == before, AT_LAST_S, lambda: _grown(before, self.holdings()))
+        until(lambda: not self.gained(before), AT_LAST_S, lambda: f"the end of {self.gained(before)}")
 
     def await_no_runs(self) -> None:
         """Return once no process of any run is left."""
@@ -235,15 +241,3 @@ def _command(folder: Path, config: Config) -> list[str]:
 def _environment(sockets: Path) -> dict[str, str]:
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("RUNWARD_", "XDG_"))}
     return kept | {"TMPDIR": str(sockets)}
-
-
-def _grown(before: dict[str, Counter[str]], now: dict[str, Counter[str]]) -> str:
-    """Which process holds more or fewer of what."""
-    changes = [
-        f"{title}: {kind} {before.get(title, Counter())[kind]} before, {held[kind]} now"
-        for title, held in now.items()
-        for kind in sorted(held | before.get(title, Counter()))
-        if held[kind] != before.get(title, Counter())[kind]
-    ]
-    gone = [f"{title} is gone" for title in before.keys() - now.keys()]
-    return f"the descriptors of before; {'; '.join(changes + gone)}"
