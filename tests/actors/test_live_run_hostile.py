@@ -2,10 +2,11 @@
 
 import pytest
 
-from runward.actors import live_run
+from runward.actors import live_run, wire
+from runward.actors.errors import BadMessage
 from runward.actors.lifecycle import Recorded, WardenGone
 from runward.actors.live_run import LiveRun
-from runward.actors.messages import Claim, Events, Hello, RungReached
+from runward.actors.messages import Claim, Events, Exited, Hello, RungReached
 from runward.actors.records import ProcessIdentity, Reason, Status
 
 from .houses import AGENT, PIDFD, ROUTE, WARDEN, FakeHouse, batch, exited, queued, running, starting, stop
@@ -132,6 +133,36 @@ def test_who_the_warden_is_is_not_the_wardens_to_say_twice(house: FakeHouse, kil
     run = running(house)
     run.greeted(ROUTE, Hello("run_1", 1, ProcessIdentity(1, 0, "boot"), AGENT))
     assert run.record.warden == WARDEN
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a kill that is under way has two seconds, and with a second wish 250 ms"
+)
+def test_a_second_kill_does_not_cut_short_the_first_that_is_under_way(
+    house: FakeHouse, killed: list[int]
+) -> None:
+    run = running(house)
+    stop(run, "kill")
+    run.reached(RungReached("run_1", 1, "stop_1", "kill"))
+    stop(run, "kill", command_id="stop_2")
+    house.pass_time(1.0)
+    assert killed == []
+
+
+@pytest.mark.xfail(strict=True, reason="a limit may be any reason, those that are no limits among them")
+@pytest.mark.parametrize("reason", [Reason.COMPLETED, Reason.KILLED, Reason.SHUTDOWN, Reason.INTERRUPTED])
+def test_a_limit_that_is_none_is_not_the_reason_of_a_failure(
+    house: FakeHouse, killed: list[int], reason: Reason
+) -> None:
+    try:
+        heard = wire.from_run.decode(wire.encode(Exited("run_1", 1, a_record(limit=reason))))
+    except BadMessage:
+        return
+    assert isinstance(heard, Exited)
+    run = running(house)
+    run.recorded(Recorded(heard.record))
+    run.advance(WardenGone())
+    assert run.record.reason is not reason
 
 
 def test_a_hello_after_the_beginning_begins_nothing_again(house: FakeHouse) -> None:
