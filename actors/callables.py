@@ -6,6 +6,8 @@ bytes that nobody looks into. Nothing that comes from an agent, or over HTTP, ev
 
 import os
 import sys
+import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +21,9 @@ class NotShippable(RunwardError, TypeError):
     """A callable, or what it refers to, can't be made bytes; the cause is chained."""
 
 
+_packing = threading.Lock()  # the filters of warnings are the whole process's
+
+
 class _Parcel(msgspec.Struct, frozen=True):
     pickled: bytes
     path: list[str]  # where the sender finds modules: what can be imported there travels as a name only
@@ -30,8 +35,11 @@ def packed(target: Callable[..., Any]) -> bytes:
     Raises NotShippable. Globals that it uses are copied as they are now.
     """
     try:
-        # `recurse`: of a notebook's globals only those that it uses.
-        pickled: bytes = dill.dumps(target, recurse=True)
+        with _packing, warnings.catch_warnings():
+            # It warns where it would leave out what the other side can't find: an Enum of a notebook's own.
+            warnings.simplefilter("error", dill.PicklingWarning)
+            # `recurse`: of a notebook's globals only those that it uses.
+            pickled: bytes = dill.dumps(target, recurse=True)
     except Exception as error:  # an object's own __reduce__ may raise anything
         name = getattr(target, "__qualname__", type(target).__qualname__)
         raise NotShippable(f"{name} can't be shipped to another process: {error}") from error

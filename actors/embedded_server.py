@@ -159,7 +159,9 @@ class Server:
         )
         words = ["--config", self._config, "--embedded", str(sent_fd)]
         try:
-            return ServerProcess(words, environment(), inherited=(owner_fd, sent_fd))
+            # Sockets in our folder: they go with it, even if the server could not take them away.
+            surroundings = environment() | {"XDG_RUNTIME_DIR": self._folder}
+            return ServerProcess(words, surroundings, inherited=(owner_fd, sent_fd))
         finally:
             os.close(owner_fd)
             os.close(sent_fd)

@@ -136,5 +136,5 @@ def _servers() -> Servers:
 
 
 def _close(pid: int) -> None:
-    if pid == os.getpid():
+    if pid == os.getpid() and pid in _of_process:
         _of_process.pop(pid).close()

@@ -25,10 +25,8 @@ class AsyncEventStream:
         patience_s: float,
         on_loss: Callable[[str], None],
     ) -> None:
-        self._transport = transport
-        self._path = path
         self._following = Following(transport.url, after, patience_s, None, on_loss)
-        self._events = self._follow()
+        self._events = _follow(transport, path, self._following)
 
     @property
     def last_seq(self) -> int:
@@ -51,23 +49,22 @@ class AsyncEventStream:
         """Let go of the connection; no event comes after."""
         await self._events.aclose()
 
-    async def _follow(self) -> AsyncGenerator[Event, None]:
-        while not self._following.ended:
-            lost: ServerUnreachable | ApiError | None = None
-            try:
-                headers = self._following.connect()
-                async with self._transport.open(
-                    "GET", self._path, headers=headers, timeout_s=SILENCE_S
-                ) as reply:
-                    if reply.status == api_calls.NO_CONTENT:  # the run is over and we have it all
-                        return
-                    if reply.status not in api_calls.OPENED:
-                        url, body = self._transport.url, await reply.read()
-                        raise api_calls.refusal(url, reply.status, reply.retry_after, body)
-                    while not self._following.ended and (chunk := await reply.read_some()):
-                        for event in self._following.feed(chunk):
-                            yield event
-            except (ServerUnreachable, ApiError) as error:
-                lost = error
-            if not self._following.ended:
-                await asyncio.sleep(self._following.lost(lost))
+
+async def _follow(transport: AsyncTransport, path: str, following: Following) -> AsyncGenerator[Event, None]:
+    while not following.ended:
+        lost: ServerUnreachable | ApiError | None = None
+        try:
+            headers = following.connect()
+            async with transport.open("GET", path, headers=headers, timeout_s=SILENCE_S) as reply:
+                if reply.status == api_calls.NO_CONTENT:  # the run is over and we have it all
+                    return
+                if reply.status not in api_calls.OPENED:
+                    body = await reply.read()
+                    raise api_calls.refusal(transport.url, reply.status, reply.retry_after, body)
+                while not following.ended and (chunk := await reply.read_some()):
+                    for event in following.feed(chunk):
+                        yield event
+        except (ServerUnreachable, ApiError) as error:
+            lost = error
+        if not following.ended:
+            await asyncio.sleep(following.lost(lost))

@@ -31,11 +31,9 @@ class EventStream:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._transport = transport
-        self._path = path
-        self._sleep = sleep
         self._following = Following(transport.url, after, patience_s, timeout_s, on_loss, clock)
-        self._events = self._follow()
+        # It does not know this object: a ring of references would keep the connection open.
+        self._events = _follow(transport, path, self._following, sleep)
 
     @property
     def last_seq(self) -> int:
@@ -58,26 +56,27 @@ class EventStream:
         """Let go of the connection; no event comes after."""
         self._events.close()
 
-    def _follow(self) -> Generator[Event, None, None]:
-        while not self._following.ended:
-            lost: ServerUnreachable | ApiError | None = None
-            try:
-                yield from self._connection()
-            except (ServerUnreachable, ApiError) as error:
-                lost = error
-            if not self._following.ended:
-                self._sleep(self._following.lost(lost))
 
-    def _connection(self) -> Iterator[Event]:
-        headers = self._following.connect()
-        timeout_s = self._following.left_s()
-        with self._transport.open("GET", self._path, headers=headers, timeout_s=timeout_s) as reply:
-            if reply.status == api_calls.NO_CONTENT:  # the run is over and we have it all
-                self._following.ended = True
-                return
-            if reply.status not in api_calls.OPENED:
-                raise api_calls.refusal(self._transport.url, reply.status, reply.retry_after, reply.read())
-            while chunk := reply.read_some(self._following.left_s()):
-                yield from self._following.feed(chunk)
-                if self._following.ended:
-                    return
+def _follow(
+    transport: Transport, path: str, following: Following, sleep: Callable[[float], None]
+) -> Generator[Event, None, None]:
+    while not following.ended:
+        lost: ServerUnreachable | ApiError | None = None
+        try:
+            yield from _connection(transport, path, following)
+        except (ServerUnreachable, ApiError) as error:
+            lost = error
+        if not following.ended:
+            sleep(following.lost(lost))
+
+
+def _connection(transport: Transport, path: str, following: Following) -> Iterator[Event]:
+    headers, timeout_s = following.connect(), following.left_s()
+    with transport.open("GET", path, headers=headers, timeout_s=timeout_s) as reply:
+        if reply.status == api_calls.NO_CONTENT:  # the run is over and we have it all
+            following.ended = True
+            return
+        if reply.status not in api_calls.OPENED:
+            raise api_calls.refusal(transport.url, reply.status, reply.retry_after, reply.read())
+        while not following.ended and (chunk := reply.read_some(following.left_s())):
+            yield from following.feed(chunk)
