@@ -53,15 +53,16 @@ def _end(how: str) -> None:
             signal.pause()
     if how == "burn":
         sum(range(3_000_000))
-    if how == "abort":
-        os.kill(os.getpid(), signal.SIGABRT)
+    if how == "signal":
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
     os._exit(int(how) if how.isdecimal() else 0)
 
 
 @pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize(
     ("how", "code", "number"),
-    [("0", 0, None), ("1", 1, None), ("255", 255, None), ("abort", None, signal.SIGABRT)],
+    [("0", 0, None), ("1", 1, None), ("255", 255, None), ("signal", None, signal.SIGTERM)],
 )
 def test_how_the_agent_ended_is_what_the_kernel_says(how: str, code: int | None, number: int | None) -> None:
     record = recorded(how)
