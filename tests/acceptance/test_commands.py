@@ -101,6 +101,10 @@ def test_the_first_line_on_stdin_is_the_start(client: Client) -> None:
     }
 
 
+def test_a_long_input_comes_whole(client: Client) -> None:
+    assert _ended(client, "measures " + "x" * 900_000)["output"] == 900_000
+
+
 def test_a_program_has_its_arguments_three_descriptors_and_a_clean_environment(client: Client) -> None:
     seen = _ended(client, "looks")["output"]
     assert seen["argv"] == ["one", "two words"]

@@ -1,125 +1,141 @@
-"""What a program may say, and what it comes to: however it is cut, and without growing."""
+"""What a program may say, as pure tables: results, deltas, and what is made of them at the end."""
 
 import json
-import tracemalloc
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from runward.actors.command_lines import CommandIntake
-from runward.actors.intake import LONGEST_JOINED
-from runward.actors.messages import Claim
-from runward.actors.records import Usage
+from runward.actors.command_lines import CommandIntake, intake_for, start_for
+from runward.actors.intake import DEEPEST, LONGEST_JOINED, Intake, Taken
+from runward.actors.messages import Claim, Start
+from runward.actors.records import RunInput, Usage
+from runward.config.settings import AgentSpec
 
-from .test_intake import line
-from .test_intake_laws import cut
-
-LIMIT = 1_000
+LONGEST_EVENT = 4096
+COMMAND = AgentSpec(name="c", command=("true",), options={"colour": "red"})
+PYTHON = AgentSpec(name="p", entrypoint="a.py:b")
 
 
-def said(*chunks: bytes, limit: int = LIMIT) -> tuple[Claim, list[str], int]:
-    """What a program's chunks come to: the account of it, the names of its events, how much was refused."""
-    intake = CommandIntake(limit)
-    names: list[str] = []
-    refused = 0
-    for chunk in (*chunks, None):
-        taken = intake.feed(intake.unfinished() if chunk is None else chunk, 1.0)
-        names += [json.loads(each)["event"] for each in taken.blob.split(b"\n")[:-1]]
-        refused += len(taken.refused)
-    return intake.account(), names, refused
+def _told(*lines: object) -> tuple[CommandIntake, Taken]:
+    """An intake that was fed these, as JSON or as they are, and what it took of them."""
+    intake = CommandIntake(LONGEST_EVENT)
+    texts = (each if isinstance(each, str) else json.dumps(each) for each in lines)
+    return intake, intake.feed("".join(f"{text}\n" for text in texts).encode(), 1.0)
+
+
+def _account(*lines: object) -> Claim:
+    return _told(*lines)[0].account()
+
+
+def _delta(text: str) -> dict[str, str]:
+    return {"event": "message.delta", "delta": text}
+
+
+def _why(line: object) -> str:
+    (refused,) = _told(line)[1].refused
+    return refused.why
+
+
+def test_only_a_command_is_heard_as_one() -> None:
+    assert isinstance(intake_for(COMMAND, 1), CommandIntake)
+    assert type(intake_for(PYTHON, 1)) is Intake
+
+
+def test_only_a_command_is_told_in_its_own_words() -> None:
+    given = RunInput(input="go")
+    assert start_for(PYTHON, "run_1", given) == Start(given)
+    told = start_for(COMMAND, "run_1", given)
+    assert not isinstance(told, Start)
+    assert (told.run_id, told.session_id, told.options) == ("run_1", "run_1", {"colour": "red"})
+
+
+@pytest.mark.parametrize("output", [0, "", "text", False, [], {"a": [1, None]}, 1.5])
+def test_a_result_is_any_json(output: Any) -> None:
+    assert json.loads(_account({"output": output}).output) == output
+
+
+def test_a_result_of_null_is_no_output_and_no_deltas_either() -> None:
+    assert _account(_delta("a"), {"output": None}).output == b""
+
+
+def test_without_a_word_there_is_no_output() -> None:
+    assert _account() == Claim(kind="completed")
+
+
+def test_a_result_outlasts_deltas_before_and_after_it() -> None:
+    assert _account(_delta("a"), {"output": 1}, _delta("b")).output == b"1"
+
+
+def test_usage_is_that_of_the_last_result() -> None:
+    usage = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+    assert _account({"output": 1, "usage": usage}).usage == Usage(1, 2, 3)
+    assert _account({"output": 1, "usage": usage}, {"output": 2}).usage is None
+
+
+def test_a_result_is_no_event() -> None:
+    _, taken = _told({"output": 1}, _delta("a"))
+    assert (taken.count, taken.refused) == (1, [])
+
+
+def test_an_event_may_have_a_field_named_output() -> None:
+    intake, taken = _told({"event": "step.done", "output": 1})
+    assert taken.count == 1
+    assert intake.account().output == b""
+
+
+def test_deltas_are_joined_over_chunks_and_across_them() -> None:
+    intake = CommandIntake(LONGEST_EVENT)
+    text = "".join(json.dumps(_delta(each)) + "\n" for each in ("a", "é", "\r\n")).encode()
+    for at in range(len(text)):
+        intake.feed(text[at : at + 1], 1.0)
+    assert json.loads(intake.account().output) == "aé\r\n"
+
+
+@pytest.mark.parametrize(("length", "kept"), [(1000, True), (LONGEST_EVENT, False)])
+def test_joined_deltas_are_an_output_if_they_fit_in_an_event(length: int, kept: bool) -> None:
+    deltas = [_delta("x" * 100)] * (length // 100) + [_delta("x" * (length % 100))]
+    assert bool(_account(*deltas).output) is kept
+
+
+def test_no_more_deltas_are_held_than_an_output_may_have() -> None:
+    intake = CommandIntake(LONGEST_JOINED * 4)
+    line = json.dumps(_delta("x" * 1024)).encode() + b"\n"
+    for _ in range(LONGEST_JOINED // 1024):
+        intake.feed(line, 1.0)
+    assert len(json.loads(intake.account().output)) == LONGEST_JOINED
+    intake.feed(line, 1.0)
+    assert intake.account().output == b""
 
 
 @pytest.mark.parametrize(
-    ("lines", "output"),
+    ("line", "why"),
     [
-        ([], b""),
-        ([{"output": "done"}], b'"done"'),
-        ([{"output": 1}, {"output": [2]}], b"[2]"),
-        ([{"output": None}], b""),
-        ([{"event": "message.delta", "delta": "a"}, {"event": "message.delta", "delta": "b"}], b'"ab"'),
-        ([{"event": "message.delta", "delta": "a"}, {"output": "b"}], b'"b"'),
-        ([{"output": "b"}, {"event": "message.delta", "delta": "a"}], b'"b"'),
-        ([{"event": "reasoning.delta", "delta": "a"}, {"event": "tool.started", "delta": "b"}], b""),
-        ([{"event": "message.delta", "delta": 1}, {"event": "message.delta"}], b""),
-        ([{"event": "message.delta", "delta": "\r\n\u2028"}], '"\\r\\n\u2028"'.encode()),
+        ({"output": 1, "error": "none"}, "not a result: Object contains unknown field `error`"),
+        ({"output": 1, "usage": {"input_tokens": -1}}, "not a result: Expected `int` >= 0"),
+        ({"output": "x" * LONGEST_EVENT}, f"an event is longer than {LONGEST_EVENT} bytes"),
+        ({"claim": "completed", "output": 1}, "a program says how it ended by its exit code"),
+        ({"claim": "nonsense"}, "not a claim"),
+        ({"usage": {}}, "an event needs a name"),
+        ("Loading…", "not JSON"),
+        ("", "not JSON"),
+        ([1], "not a JSON object"),
+        ('{"output": ' + "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1) + "}", f"nested deeper than {DEEPEST}"),
     ],
-    ids=repr,
 )
-def test_its_result_is_what_it_said_last_or_its_deltas_joined(lines: list[Any], output: bytes) -> None:
-    account, _, refused = said(*(line(**each) for each in lines))
-    assert account == Claim(kind="completed", output=output)
-    assert refused == 0
+def test_what_is_no_result_is_refused_and_leaves_none(line: object, why: str) -> None:
+    assert why in _why(line)
+    assert _account(line).output == b""
 
 
-def test_a_result_may_come_with_its_usage() -> None:
-    account, _, _ = said(line(output="x", usage={"input_tokens": 1, "output_tokens": 2}))
-    assert account.usage == Usage(1, 2, 0)
+def test_a_start_that_failed_is_the_one_claim_that_counts() -> None:
+    _, taken = _told({"claim": "start_failed", "error": "why"})
+    assert taken.claim == Claim(kind="start_failed", error="why")
 
 
-def test_a_last_line_without_its_end_is_a_line() -> None:
-    assert said(b'{"event":"a.b"}\n{"output":1}')[:2] == (Claim(kind="completed", output=b"1"), ["a.b"])
-    assert said(b'{"event":"a.b"}')[1] == ["a.b"]
-    assert said(b"nonsense")[2] == 1
-    assert said(b"x" * 2 * LIMIT)[2] == 1
-
-
-@pytest.mark.parametrize("claim", ["completed", "exception", "interrupted"])
-def test_it_may_not_claim_how_it_ended(claim: str) -> None:
-    account, _, refused = said(line(claim=claim, error="no"))
-    assert account == Claim(kind="completed")
-    assert refused == 1
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *(b'{"output":1,"reason":"killed"}', b'{"output":1,"usage":{"input_tokens":-1}}', b'{"output":NaN}'),
-        *(b'{"output":1,"usage":[]}', b'{"output":' + b"[" * 200 + b"]" * 200 + b"}"),
-        b'{"output":"' + b"x" * LIMIT + b'"}',
-    ],
-    ids=lambda text: repr(text[:40]),
-)
-def test_a_result_of_another_form_is_refused(text: bytes) -> None:
-    account, _, refused = said(text + b"\n")
-    assert account == Claim(kind="completed")
-    assert refused == 1
-
-
-def test_deltas_too_long_to_be_an_output_are_none() -> None:
-    delta = line(event="message.delta", delta="x" * 900)
-    account, names, _ = said(delta * (LONGEST_JOINED // 900 + 2), limit=10**6)
-    assert account.output == b""
-    assert len(names) == LONGEST_JOINED // 900 + 2
-
-
-spoken = st.one_of(
-    st.builds(lambda delta: {"event": "message.delta", "delta": delta}, st.text(max_size=5)),
-    st.builds(lambda output: {"output": output}, st.text(max_size=5) | st.none() | st.lists(st.integers())),
-    st.builds(lambda x: {"event": "a.b", "x": x}, st.text(max_size=5)),
-    st.just({"claim": "completed"}),
-)
-programs = st.lists(spoken, max_size=6).map(lambda lines: b"".join(line(**each) for each in lines))
-
-
-@settings(max_examples=60)
-@given(programs, st.lists(st.integers(0, 10_000), max_size=6), st.booleans())
-def test_however_its_words_are_cut_they_come_to_the_same(program: bytes, at: list[int], whole: bool) -> None:
-    stream = program if whole else program[:-1]
-    assert said(*cut(stream, at))[:2] == said(stream)[:2]
-
-
-@pytest.mark.xfail(strict=True, reason="empty deltas are counted by their length, and kept for ever")
-def test_deltas_that_say_nothing_are_not_kept() -> None:
-    intake = CommandIntake(LIMIT)
-    chunk = line(event="message.delta", delta="") * 2_000
-    intake.feed(chunk, 1.0)
-    tracemalloc.start()
-    try:
-        for _ in range(50):
-            intake.feed(chunk, 1.0)
-        kept, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert kept < 100_000
+def test_a_last_line_is_finished_only_where_there_is_one() -> None:
+    intake = CommandIntake(LONGEST_EVENT)
+    assert intake.unfinished() == b""
+    intake.feed(b'{"output": 1}', 1.0)
+    intake.feed(intake.unfinished(), 1.0)
+    assert intake.unfinished() == b""
+    assert intake.account().output == b"1"

@@ -37,6 +37,10 @@ def looks(_: str) -> None:
     say(output={"start": START, "argv": sys.argv[1:], "environment": dict(os.environ), "descriptors": held})
 
 
+def measures(text: str) -> None:
+    say(output=len(text))
+
+
 # ── what it says ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -137,7 +141,7 @@ def runs_ahead(_: str) -> None:
 WAYS: dict[str, Callable[[str], None]] = {
     way.__name__: way
     for way in (
-        *(looks, talks, changes_its_mind, ends_without_newline, chatters, floods, says_much),
+        *(looks, measures, talks, changes_its_mind, ends_without_newline, chatters, floods, says_much),
         *(exits, dies, obeys, deaf, tidies, stubborn, fathers, runs_ahead),
     )
 }
