@@ -18,6 +18,8 @@ from . import codec, schema
 RUN = "SELECT key, record FROM run WHERE run_id = ?"
 GIVEN = "SELECT data FROM given WHERE run = ?"
 RUNS = "SELECT key, record FROM run WHERE key < ?"
+CHANGES = "SELECT changed, record FROM run WHERE changed > ? ORDER BY changed LIMIT ?"
+LAST_CHANGE = "SELECT ifnull(max(changed), 0) FROM run"
 NEWEST_FIRST = "ORDER BY key DESC LIMIT ?"
 # From the batch that holds ?2, or the next one where there is a gap.
 BATCHES = (
@@ -107,6 +109,16 @@ class Reader:
         records = [codec.decode_record(data) for _, data in rows[:limit]]
         has_more = len(rows) > limit
         return Page(records, has_more, _cursor(rows[limit - 1][0]) if has_more else None)
+
+    def changes(self, after: int, limit: int) -> list[tuple[int, RunRecord]]:
+        """At most `limit` runs that changed after change `after`, as they are now, each with its last change."""
+        rows = self._database.execute(CHANGES, (after, limit)).fetchall()
+        return [(changed, codec.decode_record(data)) for changed, data in rows]
+
+    def last_change(self) -> int:
+        """The number of the newest change of a run that is there."""
+        changed: int = self._database.execute(LAST_CHANGE).fetchone()[0]
+        return changed
 
     def batches(self, key: int, after: int, max_bytes: int) -> list[Batch]:
         """The run's batches in order from the one that holds event `after` + 1; the caller cuts its head.

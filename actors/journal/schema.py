@@ -48,6 +48,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX command_pending ON command (done_at) WHERE done_at IS NULL",
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL)",
     ),
+    (
+        # What a client's Idempotency-Key stands for: a run, and the hash of the body that started it.
+        """CREATE TABLE idempotency (
+            owner TEXT NOT NULL, key TEXT NOT NULL, run INTEGER NOT NULL, body BLOB NOT NULL, at REAL NOT NULL,
+            PRIMARY KEY (owner, key)) WITHOUT ROWID""",
+        "CREATE INDEX idempotency_by_age ON idempotency (at)",
+        "CREATE INDEX idempotency_by_run ON idempotency (run)",
+        # The number of a run's last change, so that whoever follows the list reads on where it was. 0: of old.
+        "ALTER TABLE run ADD COLUMN changed INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX run_by_change ON run (changed)",
+        # Deleted runs of which events are left: those go a slice at a time, for there may be millions.
+        "CREATE TABLE erased (run INTEGER PRIMARY KEY)",
+        "CREATE INDEX command_by_run ON command (run)",
+    ),
 )
 
 VERSION = len(MIGRATIONS)

@@ -10,19 +10,21 @@ from typing import Any, NamedTuple, NoReturn
 
 from ..errors import JournalFull
 from ..records import RunInput, RunRecord
-from . import codec, schema
+from . import codec, erasing, keyed, schema
 from .checkpoint import Checkpoints
 
 ROW_BYTES = 8192  # about what a row adds to the WAL beside its blob: a page of its table and one of an index
 
 ADD_RUN = (
     "INSERT INTO run"
-    " (run_id, agent, status, owner, session_id, parent_run_id, created_at, updated_at, record)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " (key, run_id, agent, status, owner, session_id, parent_run_id, created_at, updated_at, changed, record)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 ADD_GIVEN = "INSERT INTO given (run, data) VALUES (?, ?)"
-SAVE_RUN = "UPDATE run SET status = ?, updated_at = ?, record = ? WHERE key = ?"
+SAVE_RUN = "UPDATE run SET status = ?, updated_at = ?, changed = ?, record = ? WHERE key = ?"
 RUN_KEY = "SELECT key FROM run WHERE run_id = ?"
+OWNER = "SELECT owner FROM run WHERE key = ?"
+NEWEST = "SELECT ifnull(max(key), 0), ifnull(max(changed), 0) FROM run"
 UNENDED = (
     "SELECT key, record, data FROM run JOIN given ON given.run = run.key"
     " WHERE status IN ('queued', 'running', 'waiting_for_approval', 'stopping') ORDER BY key"
@@ -31,10 +33,15 @@ APPEND = "INSERT INTO batch (run, first, last, data) VALUES (?, ?, ?, ?)"
 LAST_SEQ = "SELECT last FROM batch WHERE run = ? ORDER BY first DESC LIMIT 1"
 ADD_COMMAND = "INSERT OR IGNORE INTO command (id, run, kind, at, body) VALUES (?, ?, ?, ?, ?)"
 COMMAND = "SELECT run.run_id, kind FROM command JOIN run ON run.key = command.run WHERE command.id = ?"
+COMMANDED = (
+    "SELECT run.run_id FROM command JOIN run ON run.key = command.run"
+    " WHERE command.id > ?1 || '/' AND command.id < ?1 || '0' ORDER BY run.key"
+)
 FINISH_COMMAND = "UPDATE command SET done_at = ? WHERE id = ?"
 PENDING = "SELECT id, run, kind, at, body FROM command WHERE done_at IS NULL ORDER BY rowid"
 SET_META = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
 META = "SELECT value FROM meta WHERE key = ?"
+SPENT = "numbers spent"  # by deleted runs: their key and change are never given again
 
 
 class UnendedRun(NamedTuple):
@@ -61,7 +68,8 @@ class Writer:
 
     The first write after a commit opens a transaction; until `commit` no other process sees it and a crash
     undoes it. Any write or commit may raise `JournalFull`: then all since the last commit is undone, and the
-    writer can be used again. A run is named by its key, which `add_run` gave.
+    writer can be used again. A run is named by its key, which `add_run` gave. `changed` counts the changes of
+    records.
     """
 
     def __init__(self, folder: Path, synchronous: schema.Synchronous = "normal") -> None:
@@ -72,23 +80,25 @@ class Writer:
         self._database = schema.open_to_write(folder, synchronous)
         self._checkpoints = Checkpoints(folder / schema.FILE_NAME)
         self._uncommitted = 0  # bytes, roughly
+        self._key, self.changed = self._numbers()
 
     def add_run(self, record: RunRecord, given: RunInput) -> int:
         """Add a run; its key, which is above that of every earlier run. The id must be new: ask `run_key`."""
         data, input_data = codec.encode_record(record), codec.encode_given(given)
+        self._key = key = self._key + 1
         row = (
-            record.run_id, record.agent, record.status.value, record.owner, record.session_id,
-            record.parent_run_id, record.created_at, record.updated_at, data,
+            key, record.run_id, record.agent, record.status.value, record.owner, record.session_id,
+            record.parent_run_id, record.created_at, record.updated_at, self._next_change(), data,
         )  # fmt: skip
-        key = self._write(ADD_RUN, row, len(data) + ROW_BYTES).lastrowid
-        assert key is not None
+        self._write(ADD_RUN, row, len(data) + ROW_BYTES)
         self._write(ADD_GIVEN, (key, input_data), len(input_data) + ROW_BYTES)
         return key
 
     def save_run(self, key: int, record: RunRecord) -> None:
         """Replace the record of a run. Its id, agent, owner, session, parent and input don't change."""
         data = codec.encode_record(record)
-        self._write(SAVE_RUN, (record.status.value, record.updated_at, data, key), len(data) + ROW_BYTES)
+        row = (record.status.value, record.updated_at, self._next_change(), data, key)
+        self._write(SAVE_RUN, row, len(data) + ROW_BYTES)
 
     def append(self, key: int, first: int, last: int, blob: bytes) -> None:
         """Add events `first` … `last` of a run as JSON lines, each ended by a newline."""
@@ -98,6 +108,10 @@ class Writer:
         """Add an intent; False, and nothing is changed, if that id is known."""
         return self._write(ADD_COMMAND, (id, run_key, kind, at, body), len(body) + ROW_BYTES).rowcount == 1
 
+    def commanded(self, id: str) -> list[str]:
+        """The runs that a command for many, whose parts go by `ID/RUN_ID`, was journalled for; oldest first."""
+        return [row[0] for row in self._database.execute(COMMANDED, (id,)).fetchall()]
+
     def finish_command(self, id: str, at: float) -> None:
         """The intent was carried out at `at` (Unix seconds). An unknown id is no error."""
         self._write(FINISH_COMMAND, (at, id), ROW_BYTES)
@@ -105,6 +119,35 @@ class Writer:
     def set_meta(self, key: str, value: bytes) -> None:
         """Keep a fact about the journal as a whole, such as the boot it was last written in."""
         self._write(SET_META, (key, value), ROW_BYTES)
+
+    def note_key(self, owner: str, key: str, run: int, body: bytes, at: float) -> None:
+        """From now on (Unix seconds) this Idempotency-Key of this owner stands for that run and body."""
+        self._write(keyed.NOTE, (owner, key, run, body, at), 2 * ROW_BYTES)
+
+    def noted_key(self, owner: str, key: str, since: float) -> keyed.Noted | None:
+        """What the key stands for, if it was noted at `since` (Unix seconds) or later."""
+        row = self._database.execute(keyed.NOTED, (owner, key, since)).fetchone()
+        return None if row is None else keyed.Noted(*row)
+
+    def drop_keys(self, before: float) -> None:
+        """Remove some of the keys that were noted before then, oldest first: more than come in meanwhile."""
+        self._write(keyed.DROP, (before, keyed.DROPPED_AT_ONCE), ROW_BYTES)
+
+    def delete_run(self, key: int) -> None:
+        """Remove a run, which nobody finds from the next commit on, and some of its events: then `sweep`."""
+        self._write(SET_META, (SPENT, b"%d %d" % (self._key, self.changed)), ROW_BYTES)
+        for sql in erasing.DELETE_RUN:
+            self._write(sql, (key,), ROW_BYTES)
+        self.sweep()
+
+    def sweep(self) -> bool:
+        """Remove some events of deleted runs; False if none is left. Blocks for some ms at the most."""
+        key = self._database.execute(erasing.ERASED).fetchone()
+        if key is None:
+            return False
+        if self._write(erasing.DELETE_EVENTS, (*key, erasing.BATCHES), ROW_BYTES).rowcount < erasing.BATCHES:
+            self._write(erasing.FORGET, key, ROW_BYTES)
+        return True
 
     def commit(self) -> bool:
         """Make all since the last commit safe and visible; False, at no cost, if nothing was written.
@@ -125,6 +168,11 @@ class Writer:
         """The key of a run by its id."""
         key: int | None = self._value(RUN_KEY, run_id)
         return key
+
+    def owner(self, key: int) -> str:
+        """Whose run it is."""
+        owner: str = self._value(OWNER, key)
+        return owner
 
     def last_seq(self, key: int) -> int:
         """The number of the run's last event; 0 before the first."""
@@ -153,6 +201,16 @@ class Writer:
         """End the checkpoints and close the file; what was not committed is undone. May be called twice."""
         self._checkpoints.close()
         self._database.close()
+
+    def _numbers(self) -> tuple[int, int]:
+        """The highest key and change that were ever given."""
+        key, changed = self._database.execute(NEWEST).fetchone()
+        spent = (self.meta(SPENT) or b"0 0").split()
+        return max(key, int(spent[0])), max(changed, int(spent[1]))
+
+    def _next_change(self) -> int:
+        self.changed += 1
+        return self.changed
 
     def _write(self, sql: str, values: tuple[Any, ...], size: int) -> sqlite3.Cursor:
         self._uncommitted += size

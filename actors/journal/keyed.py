@@ -1,0 +1,23 @@
+"""How an Idempotency-Key is kept: one row beside the run that it stands for, found by owner and key, or by age."""
+
+from typing import NamedTuple
+
+DROPPED_AT_ONCE = 64
+
+# One that has expired makes room for the same key.
+NOTE = "INSERT OR REPLACE INTO idempotency (owner, key, run, body, at) VALUES (?, ?, ?, ?, ?)"
+NOTED = (
+    "SELECT run.run_id, body FROM idempotency JOIN run ON run.key = idempotency.run"
+    " WHERE idempotency.owner = ? AND idempotency.key = ? AND at >= ?"
+)
+DROP = (
+    "DELETE FROM idempotency WHERE (owner, key) IN"
+    " (SELECT owner, key FROM idempotency WHERE at < ? ORDER BY at LIMIT ?)"
+)
+
+
+class Noted(NamedTuple):
+    """The run that a key stands for, and the hash of the body that started it."""
+
+    run_id: str
+    body: bytes
