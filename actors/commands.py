@@ -1,30 +1,37 @@
 """What facades ask of the supervisor, and the answers. A command sent again is the same command."""
 
 import os
+from pathlib import Path
 from typing import assert_never
 
 import msgspec
 
 from ..config.sections import Settings
 from . import lifecycle, wire
+from .forgetting import Forgetting
 from .forking import Forking
 from .live_run import House, LiveRun
 from .messages import (
     AgentInfo,
     Agents,
     AskAgents,
+    DeleteRun,
     FromSupervisor,
     Ping,
     Pong,
     Refusal,
     RunAccepted,
+    RunDeleted,
+    RunsStopping,
     StartRun,
     StopAccepted,
     StopRun,
+    StopRuns,
     ToSupervisor,
 )
 from .records import RunInput, RunRecord
 from .register import Register
+from .replays import Replays
 from .room import Room
 
 
@@ -36,6 +43,8 @@ class Commands:
         self._settings = settings
         self._register = register
         self._forking = forking
+        self._replays = Replays(house.journal)
+        self._forgetting = Forgetting(house, Path(settings.state.dir))
         self._room = Room(settings.state.dir, settings.state.reserve_bytes, house.clock)
         self._began = house.clock()
         self.closing = False
@@ -47,6 +56,10 @@ class Commands:
                 return self._start(command)
             case StopRun():
                 return self._stop(command)
+            case StopRuns():
+                return self._stop_all(command)
+            case DeleteRun():
+                return self._delete(command)
             case Ping():
                 live = len(self._register) - self._register.waiting
                 uptime_s = self._house.clock() - self._began
@@ -59,14 +72,16 @@ class Commands:
     def _start(self, command: StartRun) -> FromSupervisor:
         if self._is_known(command.run_id):
             return RunAccepted(command.id, command.run_id)  # the same command, sent again
-        refusal = self._why_not(command)
-        if refusal is not None:
-            return refusal
+        decided = self._replays.answer(command, self._house.now()) or self._why_not(command)
+        if decided is not None:
+            return decided
         given = command.given
         if given.session_id is None:  # as hermes has it: a run alone is a session of its own
             given = msgspec.structs.replace(given, session_id=command.run_id)
         record = _new_record(command, given, self._house.now())
-        run = LiveRun(self._house, self._house.journal.add_run(record, given), record, given)
+        key = self._house.journal.add_run(record, given)
+        self._replays.note(command, key, record.created_at)
+        run = LiveRun(self._house, key, record, given)
         run.queued(self._register.enter(run))
         self._house.admit()
         return RunAccepted(command.id, command.run_id)
@@ -95,16 +110,41 @@ class Commands:
             return Refusal(command.id, "run_ended", f"run {command.run_id} has ended")
         if run is None or command.owner not in (None, run.record.owner):
             return Refusal(command.id, "run_not_found", f"run {command.run_id} is not known")
-        body = wire.encode(command)
-        if self._house.journal.add_command(command.id, run.key, "stop", self._house.now(), body):
-            run.record.stop_reason = command.reason or run.record.stop_reason
-            run.advance(lifecycle.StopWanted(self._plan(command)))
+        self._begin_stop(run, command.id, command)
         return StopAccepted(command.id, command.run_id)
 
-    def _plan(self, command: StopRun) -> lifecycle.StopPlan:
+    def _stop_all(self, command: StopRuns) -> FromSupervisor:
+        run_ids = self._house.journal.commanded(command.id)
+        if not run_ids:  # else it is the same command, sent again
+            matching = self._register.matching(
+                command.owner, command.status, command.agent, command.session_id
+            )
+            run_ids = [run.record.run_id for run in matching]
+            for run in matching:
+                self._begin_stop(run, f"{command.id}/{run.record.run_id}", command)
+        return RunsStopping(command.id, run_ids)
+
+    def _begin_stop(self, run: LiveRun, command_id: str, command: StopRun | StopRuns) -> None:
+        body = wire.encode(command)
+        if self._house.journal.add_command(command_id, run.key, "stop", self._house.now(), body):
+            run.record.stop_reason = command.reason or run.record.stop_reason
+            run.advance(lifecycle.StopWanted(self._plan(command_id, command)))
+
+    def _delete(self, command: DeleteRun) -> FromSupervisor:
+        run, journal = self._register.get(command.run_id), self._house.journal
+        key = journal.run_key(command.run_id)
+        if key is None or command.owner not in (None, journal.owner(key)):
+            return Refusal(command.id, "run_not_found", f"run {command.run_id} is not known")
+        if run is not None:
+            message = f"run {command.run_id} has not ended; stop it first"
+            return Refusal(command.id, "run_live", message, status=run.record.status)
+        self._forgetting.forget(key, command.run_id)
+        return RunDeleted(command.id, command.run_id)
+
+    def _plan(self, command_id: str, command: StopRun | StopRuns) -> lifecycle.StopPlan:
         runs, grace_s = self._settings.runs, command.grace_s
         return lifecycle.StopPlan(
-            command.id,
+            command_id,
             command.mode,
             runs.interrupt_grace_s if grace_s is None else grace_s,
             runs.terminate_grace_s if grace_s is None else grace_s,
@@ -118,7 +158,7 @@ class Commands:
             description=spec.description,
             kind=self._forking.kinds.get(name),
             # Of a command, its program: the arguments may hold what is not for every reader.
-            entrypoint=spec.entrypoint or spec.command[0],
+            entrypoint=spec.entrypoint or "".join(spec.command[:1]),  # a callable has neither
             network=spec.network,
             restart=spec.restart,
             limits=limits,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .records import Containment, ProcessIdentity, Reason, RunInput, Usage
+from .records import Containment, ProcessIdentity, Reason, RunInput, Status, Usage
 
 StopMode = Literal["interrupt", "terminate", "kill"]
 
@@ -24,7 +24,8 @@ class Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
 class StartRun(Message, frozen=True, tag="start"):
     """Journal a new run and admit it. Answered by `RunAccepted` or `Refusal`.
 
-    `run_id` is made by the facade, so that a repeated command can't start a second run.
+    `run_id` is made by the facade, so that a repeated command can't start a second run. `idempotency_key`: the
+    client's, for one run per owner, key and `body_hash`; another body is refused.
     """
 
     id: str
@@ -34,6 +35,8 @@ class StartRun(Message, frozen=True, tag="start"):
     given: RunInput
     parent_run_id: str | None = None
     limits: dict[str, float] = {}
+    idempotency_key: str | None = None
+    body_hash: bytes = b""
 
 
 class StopRun(Message, frozen=True, tag="stop"):
@@ -62,17 +65,39 @@ class AskAgents(Message, frozen=True, tag="agents"):
     id: str
 
 
-ToSupervisor = StartRun | StopRun | Ping | AskAgents
+class StopRuns(Message, frozen=True, tag="stop_all"):
+    """`StopRun` for every unended run that matches all that is not None. Answered by `RunsStopping`."""
+
+    id: str
+    owner: str | None
+    status: Status | None = None
+    agent: str | None = None
+    session_id: str | None = None
+    mode: StopMode = "interrupt"
+    grace_s: float | None = None
+    reason: str | None = None
+
+
+class DeleteRun(Message, frozen=True, tag="delete"):
+    """Forget an ended run and all that is kept of it. Answered by `RunDeleted` or `Refusal`."""
+
+    id: str
+    run_id: str
+    owner: str | None
+
+
+ToSupervisor = StartRun | StopRun | Ping | AskAgents | StopRuns | DeleteRun
 
 
 # ── supervisor → facade: one answer per command, with the command's id ──────────────────────────
 
 
 class RunAccepted(Message, frozen=True, tag="accepted"):
-    """The run is in the journal; it will reach exactly one end."""
+    """The run is in the journal; it will reach exactly one end. `replayed`: an earlier start of the same key."""
 
     id: str
     run_id: str
+    replayed: bool = False
 
 
 class StopAccepted(Message, frozen=True, tag="stopping"):
@@ -94,6 +119,8 @@ class Refusal(Message, frozen=True, tag="refused"):
         "shutting_down",
         "run_exists",
         "journal_full",
+        "idempotency_key_conflict",
+        "run_live",
     ]
     message: str
     param: str | None = None
@@ -136,7 +163,21 @@ class Agents(Message, frozen=True, tag="agent_list"):
     agents: list[AgentInfo]
 
 
-FromSupervisor = RunAccepted | StopAccepted | Refusal | Pong | Agents
+class RunsStopping(Message, frozen=True, tag="all_stopping"):
+    """The stops of these runs are in the journal; each will end."""
+
+    id: str
+    run_ids: list[str]
+
+
+class RunDeleted(Message, frozen=True, tag="deleted"):
+    """Nothing of the run can be found any more."""
+
+    id: str
+    run_id: str
+
+
+FromSupervisor = RunAccepted | StopAccepted | Refusal | Pong | Agents | RunsStopping | RunDeleted
 
 
 # ── supervisor → facades: the feed (XPUB), topic = run id. It may drop; the journal can't ───────
@@ -151,6 +192,18 @@ class Published(Message, frozen=True, tag="published"):
     first: int
     count: int
     ended: bool = False
+
+
+RUNS_TOPIC = "runs"  # no run id begins like this
+
+
+class RunsChanged(Message, frozen=True, tag="changed"):
+    """On `RUNS_TOPIC`: records of runs changed, up to this change of the journal's."""
+
+    last: int
+
+
+OnFeed = Published | RunsChanged
 
 
 # ── warden → supervisor ─────────────────────────────────────────────────────────────────────────

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from . import admission
 from .live_run import LiveRun
+from .records import Status
 
 
 class Register:
@@ -36,6 +37,17 @@ class Register:
     def live(self, agent: str) -> int:
         """How many runs of this agent hold a slot."""
         return self._slots[agent]
+
+    def matching(
+        self, owner: str | None, status: Status | None, agent: str | None, session_id: str | None
+    ) -> list[LiveRun]:
+        """The runs that match all that is not None. Those that wait come first, so that none of them is let in."""
+        wanted = {"owner": owner, "status": status, "agent": agent, "session_id": session_id}
+        asked = [(name, value) for name, value in wanted.items() if value is not None]
+        found = [
+            run for run in self.all() if all(getattr(run.record, name) == value for name, value in asked)
+        ]
+        return sorted(found, key=lambda run: run.record.run_id not in self._queue)
 
     def enter(self, run: LiveRun) -> int:
         """A new run waits; its position in the queue, from 1."""

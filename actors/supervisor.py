@@ -21,6 +21,7 @@ from .journal.writer import Writer
 from .live_run import LiveRun
 from .mailbox import Guard, KeyPair, Post
 from .messages import (
+    RUNS_TOPIC,
     Events,
     Exited,
     FromRun,
@@ -28,6 +29,7 @@ from .messages import (
     Published,
     Ready,
     RungReached,
+    RunsChanged,
     ShutDown,
     StopMode,
     ToRun,
@@ -64,6 +66,7 @@ class Supervisor(Actor):
         self._afterwards: list[Callable[[], object]] = []
         self._touched: list[LiveRun] = []
         self._closing: ShutDown | None = None
+        self._told_changed = self.journal.changed
         bounds = {name: spec.max_concurrent for name, spec in start.settings.agents.items()}
         self._register = Register(start.settings.runs.max_live, bounds)
         guard = self._open_mailboxes()
@@ -152,7 +155,9 @@ class Supervisor(Actor):
         runs, self._touched = self._touched, []
         for run in runs:
             run.write()
-        self.journal.commit()
+        if self.journal.commit() and self.journal.changed != self._told_changed:
+            self._told_changed = self.journal.changed
+            self.then(self._tell_changed)
 
     def touched(self, run: LiveRun) -> None:
         """It has events to write at the end of the turn."""
@@ -174,12 +179,17 @@ class Supervisor(Actor):
         """To the feed."""
         self._feed.publish(run_id.encode(), wire.encode(published), blob)
 
+    def _tell_changed(self) -> None:
+        self._feed.publish(RUNS_TOPIC.encode(), wire.encode(RunsChanged(self.journal.changed)))
+
     def _welcome(self) -> bool:
         """Tell a new subscriber where the run stands, so that nothing falls between journal and feed."""
         worked = False
         for topic in self._feed.subscribed():
             worked = True
             run_id = topic.decode(errors="replace")
+            if run_id == RUNS_TOPIC:  # who follows these reads the journal first
+                continue
             welcome = Published(self._last_seq(run_id) + 1, 0, self._register.get(run_id) is None)
             self.then(partial(self.publish, run_id, welcome, b""))
         return worked

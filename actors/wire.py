@@ -40,7 +40,7 @@ from_supervisor: Direction[messages.FromSupervisor] = Direction(
 )
 from_run: Direction[messages.FromRun] = Direction("from warden to supervisor", messages.FromRun)
 to_run: Direction[messages.ToRun] = Direction("from supervisor to warden", messages.ToRun)
-feed: Direction[messages.Published] = Direction("on the feed", messages.Published)
+feed: Direction[messages.OnFeed] = Direction("on the feed", messages.OnFeed)
 to_zygote: Direction[messages.ToZygote] = Direction("from supervisor to zygote", messages.ToZygote)
 from_zygote: Direction[messages.FromZygote] = Direction("from zygote to supervisor", messages.FromZygote)
 to_role: Direction[messages.ToRole] = Direction("from root", messages.ToRole)
