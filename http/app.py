@@ -18,6 +18,7 @@ from ..actors.mailbox import KeyPair, Post
 from ..actors.messages import Ping, Pong, Ready, ShutDown
 from ..actors.roles import FacadeStart
 from .auth import Keys, OneTimeToken, Sessions
+from .changes import Changes
 from .context import Facade
 from .feeds import Feeds
 from .link import Link, new_id
@@ -61,8 +62,8 @@ async def _live(start: FacadeStart, control: "Control", link: Link) -> None:
     journal = await _journal(Path(start.state_dir))
     listener = socket.socket(fileno=start.listen_fd)
     facade = _facade(start, link, journal, listener.getsockname()[1])
-    link.listen(facade.feeds.hear, facade.feeds.flush)
-    checking = asyncio.ensure_future(facade.feeds.keep_checking())
+    link.listen(facade.feeds.hear, facade.feeds.flush, facade.changes.hear)
+    checking = asyncio.gather(facade.feeds.keep_checking(), facade.changes.keep_checking())
     serving = Serving(facade, listener)
     try:
         await serving.start()
@@ -82,6 +83,7 @@ def _facade(start: FacadeStart, link: Link, journal: Reader, port: int) -> Facad
         settings=settings,
         link=link,
         feeds=Feeds(link, journal, settings.events.tail_bytes, time.monotonic),
+        changes=Changes(link, journal),
         journal=journal,
         keys=keys,
         sessions=Sessions(start.cookie_secret, settings.auth.session_s, keys, time.time),

@@ -65,6 +65,13 @@ def decode_optional(body: bytes, shape: type[T]) -> tuple[T, list[str]]:
     return decode(body if body.strip() else b"{}", shape)
 
 
+def checked_grace(grace_s: float | None) -> float | None:
+    """The `grace_s` of a stop; raises `Problem` if nobody can wait that long."""
+    if grace_s is not None and not 0 <= grace_s < 1e9:
+        raise Problem("invalid_value", "'grace_s' must be a number of seconds from 0 up.", param="grace_s")
+    return grace_s
+
+
 def ignored_header(names: list[str]) -> dict[str, str]:
     """The header that names what was ignored; nothing if nothing was."""
     if not names:

@@ -10,6 +10,7 @@ from ..actors.journal.reader import Reader
 from ..actors.records import RunRecord
 from ..config.settings import Settings
 from .auth import Keys, OneTimeToken, Sessions, Who
+from .changes import Changes
 from .errors import Problem
 from .feeds import Feeds
 from .link import Link
@@ -22,6 +23,7 @@ class Facade:
     settings: Settings
     link: Link
     feeds: Feeds
+    changes: Changes
     journal: Reader
     keys: Keys
     sessions: Sessions
@@ -51,6 +53,14 @@ def find_run(journal: Reader, who: Who, run_id: str) -> tuple[int, RunRecord]:
             "run_not_found", f"Run not found: {run_id[:64]!r}. GET /v1/runs lists the runs that you may see."
         )
     return found
+
+
+def must_act(who: Who) -> None:
+    """Raise `Problem` unless `who` may start and stop runs at all."""
+    if not who.may_act:
+        raise Problem(
+            "forbidden", f"The key '{who.name}' may only read. Use one with the role run or operate."
+        )
 
 
 def answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -39,6 +39,8 @@ KINDS: dict[str, Kind] = {
     "method_not_allowed": Kind(405, _INVALID),
     "request_timeout": Kind(408, _INVALID),
     "run_exists": Kind(409, _INVALID),
+    "run_live": Kind(409, _INVALID),
+    "idempotency_key_conflict": Kind(409, _INVALID),
     "body_too_large": Kind(413, _INVALID),
     "not_json": Kind(415, _INVALID),
     "expectation_failed": Kind(417, _INVALID),

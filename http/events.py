@@ -5,11 +5,14 @@ The header wins because a browser repeats the URL, `?after` included, each time 
 the header tells how far it has come.
 """
 
+import asyncio
 import re
+from collections.abc import Mapping
 
 from aiohttp import HttpVersion11, web
 
 from ..actors.journal.reader import LastEvent
+from ..actors.records import RunRecord
 from . import frames
 from .context import Call
 from .errors import Problem
@@ -20,34 +23,40 @@ STREAM_HEADERS = {
     "Cache-Control": "no-cache",
     "X-Accel-Buffering": "no",  # nginx must not wait for more
 }
+NO_HEADERS: Mapping[str, str] = {}
 _NUMBER = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
 
 
 async def events(call: Call) -> web.StreamResponse:
     """The stream; 204, which stops a browser from retrying, if nothing will ever come after the cursor."""
     key, record = call.run()
-    after = _cursor(call.request)
+    return await stream_from(call, key, record, cursor(call.request))
+
+
+async def stream_from(
+    call: Call, key: int, record: RunRecord, after: int, headers: Mapping[str, str] = NO_HEADERS
+) -> web.StreamResponse:
+    """The same for a run that was found, with more headers. Raises `Problem`."""
     last = call.facade.journal.last(key)
     end = last.seq if last is not None else 0
     over = _is_over(last) or (last is None and record.status.ended)
     if over and after >= end:
-        return web.Response(status=204)
+        return web.Response(status=204, headers=headers)
     if after > end:
         raise Problem(
             "invalid_cursor",
             f"The run has come to event {end}, so nobody can have seen {after}. Resume after an event that you "
             "have seen.",
         )
-    return await _stream(call, record.run_id, key, after)
+    response = web.StreamResponse(headers={**STREAM_HEADERS, **headers})
+    await response.prepare(call.request)
+    if call.request.transport is not None:  # else the client left meanwhile
+        await _stream(call, call.request.transport, record.run_id, key, after)
+    return response
 
 
-async def _stream(call: Call, run_id: str, key: int, after: int) -> web.StreamResponse:
+async def _stream(call: Call, transport: asyncio.Transport, run_id: str, key: int, after: int) -> None:
     request, facade = call.request, call.facade
-    response = web.StreamResponse(headers=STREAM_HEADERS)
-    await response.prepare(request)
-    transport = request.transport
-    if transport is None:  # the client left meanwhile
-        return response
     stream = Stream(
         transport,
         request.writer.drain,
@@ -64,14 +73,19 @@ async def _stream(call: Call, run_id: str, key: int, after: int) -> web.StreamRe
         pass  # the client is gone, and nobody is left to tell
     finally:
         facade.feeds.leave(feed, stream)
-    return response
 
 
 def _is_over(last: LastEvent | None) -> bool:
     return last is not None and last.event in frames.TERMINAL
 
 
-def _cursor(request: web.Request) -> int:
+def cursor(request: web.Request) -> int:
+    """After which event to begin; 0 where nobody says."""
+    return said_cursor(request) or 0
+
+
+def said_cursor(request: web.Request) -> int | None:
+    """The same; None where nobody says. Raises `Problem` if it is no number."""
     for name, given in (
         ("Last-Event-ID", request.headers.get("Last-Event-ID")),
         ("after", request.query.get("after")),
@@ -84,4 +98,4 @@ def _cursor(request: web.Request) -> int:
                     param=name,
                 )
             return int(given)
-    return 0
+    return None

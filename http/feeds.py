@@ -29,7 +29,7 @@ class Feeds:
         self._clock = clock
         self._feeds: dict[str, RunFeed] = {}
         self._dirty: set[RunFeed] = set()
-        self._closing = False
+        self.closing = False
 
     def join(self, run_id: str, key: int, follower: Follower) -> RunFeed:
         """Follow a run. The feed's `head` is what the journal holds; the caller reads on from where it is."""
@@ -70,13 +70,13 @@ class Feeds:
 
     def close(self) -> None:
         """End every follower; later ones end at once."""
-        self._closing = True
+        self.closing = True
         for feed in tuple(self._feeds.values()):
             feed.close()
 
     def _open(self, run_id: str, key: int) -> RunFeed:
         feed = self._feeds[run_id] = RunFeed(run_id, key, self._journal, self._tail_bytes)
-        feed.closing = self._closing
+        feed.closing = self.closing
         last = self._journal.last(key)
         if last is not None:
             feed.jump(last.seq, last.event in frames.TERMINAL)

@@ -33,7 +33,7 @@ PREFLIGHT_HEADERS = {
     "X-Request-Id",
     "Access-Control-Max-Age": "600",
 }
-EXPOSED = "Location, Retry-After, Runward-Ignored, X-Request-Id"
+EXPOSED = "Location, Content-Location, Idempotency-Replayed, Retry-After, Runward-Ignored, X-Request-Id"
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 

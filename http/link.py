@@ -6,14 +6,14 @@ does not act twice. ZeroMQ's descriptors only say "look again", and sending can 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TypeVar
 from uuid import uuid4
 
 from ..actors import wire
 from ..actors.errors import AskTimeout, BadMessage, Refused
 from ..actors.mailbox import KeyPair, Post
-from ..actors.messages import FromSupervisor, Published, Refusal, ToSupervisor
+from ..actors.messages import FromSupervisor, Published, Refusal, RunsChanged, ToSupervisor
 from ..actors.roles import Paths
 
 Answer = TypeVar("Answer", bound=FromSupervisor)
@@ -38,14 +38,21 @@ class Link:
         self._asked: dict[str, asyncio.Future[FromSupervisor]] = {}
         self._hear: Callable[[str, Published, bytes], None] = _nobody
         self._heard: Callable[[], None] = _nothing
+        self._changed: Callable[[int], None] = _no_change
+        self._seen_to: set[asyncio.Task[None]] = set()
         self._draining_feed = False
         self._closed = False
         self._loop.add_reader(self._outbox.fd, self._drain_answers)
         self._loop.add_reader(self._feed.fd, self._drain_feed)
 
-    def listen(self, hear: Callable[[str, Published, bytes], None], heard: Callable[[], None]) -> None:
-        """Give every message of the feed to `hear`, and call `heard` after each burst."""
-        self._hear, self._heard = hear, heard
+    def listen(
+        self,
+        hear: Callable[[str, Published, bytes], None],
+        heard: Callable[[], None],
+        changed: Callable[[int], None] | None = None,
+    ) -> None:
+        """Give what the feed says of a run to `hear`, of all runs to `changed`; call `heard` after each burst."""
+        self._hear, self._heard, self._changed = hear, heard, changed or _no_change
 
     async def ask(self, command: ToSupervisor, expected: type[Answer], timeout_s: float) -> Answer:
         """The answer to `command`. Sends it again once, half-way.
@@ -65,6 +72,12 @@ class Link:
         finally:
             del self._asked[command.id]
         raise AskTimeout(f"the supervisor did not answer within {timeout_s} s")
+
+    def see_to(self, errand: Coroutine[None, None, None]) -> None:
+        """Run an errand to its end, though whoever sent it has gone; it is broken off when this link closes."""
+        task = self._loop.create_task(errand)
+        self._seen_to.add(task)
+        task.add_done_callback(self._seen_to.discard)
 
     def subscribe(self, run_id: str) -> None:
         """Hear this run; its welcome comes first."""
@@ -127,6 +140,9 @@ class Link:
             note = wire.feed.decode(parts[1])
         except BadMessage:
             return 0  # the check against the journal finds what it would have told
+        if isinstance(note, RunsChanged):
+            self._changed(note.last)
+            return 0
         lines = parts[2] if len(parts) > 2 else b""
         self._hear(parts[0].decode(), note, lines)
         return len(lines)
@@ -141,6 +157,10 @@ def _as_expected(message: FromSupervisor, expected: type[Answer]) -> Answer:
 
 
 def _nobody(_run_id: str, _note: Published, _lines: bytes) -> None:
+    """Until somebody listens."""
+
+
+def _no_change(_last: int) -> None:
     """Until somebody listens."""
 
 

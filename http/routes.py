@@ -4,7 +4,7 @@ from functools import partial
 
 from aiohttp import web
 
-from . import events, health, runs, session
+from . import bulk, events, health, listing, runs, session, starting
 from .callers import known
 from .context import Facade
 from .guard import Guard
@@ -22,9 +22,11 @@ def application(facade: Facade, guard: Guard) -> web.Application:
         web.post("/v1/session", partial(session.begin, facade=facade)),
         web.delete("/v1/session", partial(session.end, facade=facade)),
         web.get("/v1/agents", with_facade(health.agents)),
-        web.get("/v1/runs", with_facade(runs.listing)),
-        web.post("/v1/runs", with_facade(runs.start)),
+        web.get("/v1/runs", with_facade(listing.listing)),
+        web.post("/v1/runs", with_facade(starting.start)),
+        web.post("/v1/runs/stop", with_facade(bulk.stop_all)),
         web.get("/v1/runs/{run_id}", with_facade(runs.show)),
+        web.delete("/v1/runs/{run_id}", with_facade(runs.delete)),
         web.get("/v1/runs/{run_id}/events", with_facade(events.events), allow_head=False),
         web.post("/v1/runs/{run_id}/stop", with_facade(runs.stop)),
         web.post("/v1/runs/{run_id}/kill", with_facade(runs.kill)),

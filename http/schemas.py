@@ -12,7 +12,10 @@ from ..actors.records import Containment, Exit, Reason, Status, Usage
 
 
 class StartBody(msgspec.Struct):
-    """`POST /v1/runs`. `input`: the message, or a list of messages whose last is the message."""
+    """`POST /v1/runs`. `input`: the message, or a list of messages whose last is the message.
+
+    `on_disconnect`: what becomes of the run when the client leaves the stream that it asked for.
+    """
 
     input: str | list[dict[str, Any]] | None = None
     agent: str | None = None
@@ -23,6 +26,7 @@ class StartBody(msgspec.Struct):
     metadata: dict[str, str] | None = None
     limits: dict[str, float] | None = None
     parent_run_id: str | None = None
+    on_disconnect: Literal["continue", "stop"] | None = None
 
 
 class StopBody(msgspec.Struct):
@@ -39,6 +43,18 @@ class KillBody(msgspec.Struct):
 
     reason: str | None = None
     wait: bool | None = None
+
+
+class StopAllBody(msgspec.Struct):
+    """`POST /v1/runs/stop`: what all have in common, or `all`; then as in `StopBody`."""
+
+    all: bool | None = None
+    status: Status | None = None
+    agent: str | None = None
+    session_id: str | None = None
+    mode: StopMode | None = None
+    grace_s: float | None = None
+    reason: str | None = None
 
 
 class SessionBody(msgspec.Struct):
@@ -60,6 +76,12 @@ class Stopping(msgspec.Struct):
 
     run_id: str
     status: Literal["stopping"] = "stopping"
+
+
+class AllStopping(msgspec.Struct):
+    """The stops of these runs are journalled and each will end."""
+
+    stopping: list[str]
 
 
 class ProcessView(msgspec.Struct):

@@ -55,4 +55,5 @@ class Serving:
         if self._server is not None:
             self._server.close()
         self._facade.feeds.close()
+        self._facade.changes.close()
         await self._runner.cleanup()

@@ -1,0 +1,45 @@
+"""`Idempotency-Key`: what one may look like, and when two bodies are the same body. Pure.
+
+Same means the same canonical JSON, in the sense of RFC 8785: the order of names and white space don't count, and
+`1`, `1.0` and `1e0` are one number.
+"""
+
+import hashlib
+import json
+import re
+
+from aiohttp import web
+
+from .errors import Problem
+
+HEADER = "Idempotency-Key"
+REPLAYED = {"Idempotency-Replayed": "true"}
+_VISIBLE = re.compile(r"[!-~]{1,255}\Z")
+
+
+def key_of(request: web.Request) -> str | None:
+    """The key of a request; None if it has none. Raises `Problem` if it is no key."""
+    given = request.headers.getall(HEADER, [])
+    if not given:
+        return None
+    if len(given) > 1 or not _VISIBLE.match(given[0]):
+        raise Problem(
+            "invalid_value",
+            f"'{HEADER}' must be sent once, as 1 to 255 visible ASCII characters: a UUID, for example.",
+            param=HEADER,
+        )
+    return given[0]
+
+
+def body_hash(body: bytes) -> bytes:
+    """The same for two bodies that are the same. `body` is known to be a JSON object; raises `Problem`."""
+    try:
+        canonical = json.dumps(json.loads(body, parse_float=_number), sort_keys=True, separators=(",", ":"))
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, or a very deep field
+        raise Problem("invalid_json", "Invalid JSON: a number is too long, or too much is nested.") from error
+    return hashlib.sha256(canonical.encode()).digest()
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
