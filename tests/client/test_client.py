@@ -1,8 +1,12 @@
 """The client against real sockets: what it sends, what it makes of each answer, how it resumes."""
 
+import gc
 import itertools
+import os
+import signal
 import socket
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -289,6 +293,29 @@ def test_no_key_is_shown_by_what_a_client_is_made_of(fake: FakeServer) -> None:
         client.get("run_1")
     shown = [repr(client), str(client), repr(client.stream("x")), repr(caught.value), str(caught.value)]
     assert not [text for text in [*shown, repr(Address(fake.url, "secret-key"))] if "secret" in text]
+
+
+def test_a_stream_that_nobody_holds_closes_its_connection_at_once(client: Client, fake: FakeServer) -> None:
+    fake.add("run_1", "spin")
+    stream = client.stream("run_1")
+    next(stream)
+    events = weakref.ref(vars(stream)["_events"])
+    gc.disable()
+    try:
+        del stream
+        assert events() is None
+    finally:
+        gc.enable()
+
+
+def test_ctrl_c_in_a_stream_closes_it(client: Client, fake: FakeServer) -> None:
+    fake.add("run_1", "spin")
+    stream = client.stream("run_1")
+    assert [next(stream).seq, next(stream).seq] == [1, 2]
+    threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        next(stream)  # there is no third
+    assert not list(stream)
 
 
 def test_leaving_a_stream_lets_go_of_its_connection(client: Client, fake: FakeServer) -> None:

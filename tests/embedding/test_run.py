@@ -87,7 +87,8 @@ class LeftError(Exception):
     """Of the test's own."""
 
 
-def test_an_exception_of_the_listener_ends_the_run() -> None:
+@pytest.mark.parametrize("error", [LeftError, KeyboardInterrupt])
+def test_an_exception_here_ends_the_run_and_goes_on(error: type[BaseException]) -> None:
     servers = running._servers()
     pids = []
 
@@ -95,9 +96,9 @@ def test_an_exception_of_the_listener_ends_the_run() -> None:
         if event.event == "run.started":
             pids.append(int(event.fields["pid"]))
         if event.text:
-            raise LeftError
+            raise error
 
-    with pytest.raises(LeftError):
+    with pytest.raises(error):
         runward.run(agent, "wait", on_event=listen)
     assert not os.path.exists(f"/proc/{pids[0]}")
     with servers.one_for(agent) as server:
