@@ -23,10 +23,10 @@ from .calling import FunctionCall
 from .channel import Channel, claim_line
 from .conversation import Conversation
 from .ending import EXIT_FAILED, Ending, ending_of_raise, ending_of_return, fitted
-from .entrypoints import Kind, kind_of, load
+from .entrypoints import kind_of, load
 from .interruption import Interrupted, Interruption, SigtermHandler
 from .messages import EventRefused, Interrupt, Start
-from .records import RunInput
+from .records import Kind, RunInput
 from .run import Run
 
 

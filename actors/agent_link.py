@@ -12,17 +12,19 @@ from .command_lines import StartCommand
 from .messages import EventRefused, ToAgent
 
 READ_AT_ONCE = 131_072
-UNREAD_REFUSALS_BYTES = 65_536  # an agent that does not listen is not told more of its refused events than this
+UNREAD_REFUSALS_BYTES = 65_536  # an agent that does not listen is told no more refusals than this
 
 
 class AgentLink:
     """Reads chunks while it is listened to; sends what the agent takes, and keeps the rest until it does."""
 
-    def __init__(self, actor: Actor, link: socket.socket, heard: Callback) -> None:
+    def __init__(self, actor: Actor, link: socket.socket, heard: Callback, max_batch_bytes: int) -> None:
+        # Stamped and written out again, a chunk grows; to four times its size is more than events do.
+        self._read_at_once = min(READ_AT_ONCE, max(1, max_batch_bytes // 4))
         self._actor = actor
         self._link = link
         self._heard = heard
-        self._writable = os.dup(link.fileno())  # watched apart from reading, which stops and goes on by credit
+        self._writable = os.dup(link.fileno())  # watched apart from reading, which goes by credit
         self._unsent = b""
         self._listening = False
         self.closed = False  # the agent closed its end, or is gone
@@ -40,7 +42,7 @@ class AgentLink:
     def read(self) -> bytes:
         """A chunk; nothing if there is none now, or never will be (`closed`)."""
         try:
-            chunk = self._link.recv(READ_AT_ONCE)
+            chunk = self._link.recv(self._read_at_once)
         except (BlockingIOError, InterruptedError):
             return b""
         except OSError:

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from typing import Any
 
 from .channel import Channel, delta_line
-from .entrypoints import Kind, arguments, kind_of_result
+from .entrypoints import arguments, kind_of_result
 from .intake import LONGEST_JOINED
 from .interruption import Interruption
-from .records import Usage
+from .records import Kind, Usage
 from .run import Run
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from .calling import Deltas
 from .channel import Channel, event_line
-from .entrypoints import Kind, signature_of, taken
+from .entrypoints import signature_of, taken
 from .interruption import Interrupted, Interruption
-from .records import RunInput, Usage
+from .records import Kind, RunInput, Usage
 from .run import Run
 
 _TOKENS = ("session_prompt_tokens", "session_completion_tokens", "session_total_tokens")

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from .channel import UNENCODABLE, ClaimKind, ClaimLine, claim_line, to_json
-from .entrypoints import Kind
 from .interruption import Interrupted
-from .records import Usage
+from .records import Kind, Usage
 
 LONGEST_ERROR = 4096  # characters of a message: the whole traceback is on stderr
 EXIT_FAILED = 1

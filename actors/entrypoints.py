@@ -11,25 +11,16 @@ import inspect
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from enum import StrEnum
 from types import FunctionType, ModuleType
 from typing import Any
+
+from .records import Kind
 
 #: What a conversation is offered when it is built, beside `session_id`. What takes one of these is a factory.
 CONVERSATION_PARAMETERS = frozenset(
     {"stream_delta_callback", "tool_progress_callback", "ephemeral_system_prompt"}
 )
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-
-
-class Kind(StrEnum):
-    """The kinds of CONTRACT 7 that run inside Python."""
-
-    FUNCTION = "function"
-    ASYNC_FUNCTION = "async_function"
-    GENERATOR = "generator"
-    ASYNC_GENERATOR = "async_generator"
-    CONVERSATION = "conversation"
 
 
 def load(entrypoint: str, import_root: str = "") -> Any:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from .messages import Claim
-from .records import Usage
+from .records import Kind, Usage
 
 OWNED = ("run.", "stream.", "approval.")  # the runtime's own names
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
@@ -22,6 +22,7 @@ DEEPEST = 100  # levels of JSON
 #: Joined deltas longer than this (characters) are no output: they take memory, and an event must hold them.
 LONGEST_JOINED = 2**18
 _STAMP_BYTES = 64  # what our own stamp adds to an event
+_KINDS = frozenset(Kind)
 _STRIPPED = ("run_id", "seq", "timestamp")  # stamped by us
 
 
@@ -173,7 +174,7 @@ def _take_claim(line: bytes, taken: Taken) -> str | None:
     if why is None and taken.claim is None:
         output = b"" if said.output is msgspec.UNSET else _encoder.encode(said.output)
         taken.claim = Claim(kind=said.claim, output=output, error=said.error, usage=said.usage)
-        taken.kind = said.kind
+        taken.kind = said.kind if said.kind in _KINDS else None
     return why
 
 

@@ -232,7 +232,8 @@ class LiveRun:
         asked = StopAsked(plan.mode, plan.interrupt_grace_s, plan.terminate_grace_s)
         message = "Server is shutting down" if plan.shutdown else INTERRUPT_MESSAGE
         self._tell(Stop(plan.command_id, plan.mode, plan.interrupt_grace_s, plan.terminate_grace_s, message))
-        self._expect(longest_s(asked) + self._house.kill_silence_s, "the end of the stop ladder")
+        if not self._kill_reported:  # else it is under way, and has its own patience
+            self._expect(longest_s(asked) + self._house.kill_silence_s, "the end of the stop ladder")
 
     def _kill_warden(self) -> None:
         self._relax()

@@ -52,6 +52,17 @@ class Reason(StrEnum):
     KILL_STUCK = "kill_stuck"
 
 
+class Kind(StrEnum):
+    """What an agent's entrypoint turned out to be (CONTRACT 7)."""
+
+    FUNCTION = "function"
+    ASYNC_FUNCTION = "async_function"
+    GENERATOR = "generator"
+    ASYNC_GENERATOR = "async_generator"
+    CONVERSATION = "conversation"
+    COMMAND = "command"
+
+
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # what a JSON client still tells apart
 
 

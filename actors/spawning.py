@@ -33,6 +33,9 @@ class _Popen(popen_spawn_posix.Popen):  # type: ignore[misc]
         try:
             command = spawn.get_command_line(pipe_handle=child_reads)
             self.pid = util.spawnv_passfds(spawn.get_executable(), command, [child_reads, *self._inherited])
+        except OSError:
+            os.close(parent_writes)
+            raise
         finally:
             os.close(child_reads)
         _give(self.pid, parent_writes, payload)

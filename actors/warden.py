@@ -50,7 +50,8 @@ def main(
     """Be the warden of this run. Called by the zygote, whose ids are given, in the child it just forked."""
     code = 1
     try:
-        family = fork_agent(start, run_id)  # first: what this process has not touched need not be copied twice
+        # First of all: what this process has not touched yet need not be copied twice.
+        family = fork_agent(start, run_id)
         rung = rungs.RUNGS[start.kill_rung]
         birth.forget_parent_signals()
         birth.keep_only((keys_fd, supervisor_pidfd, *family.descriptors))
@@ -93,7 +94,7 @@ class Warden(Actor):
         self._ending = Ending(rungs.RUNGS[start.kill_rung].proof, kill_round, family.pid)
         self._errors = Tail(start.settings.events.stderr_tail_bytes)
         self._post, self._mailbox = self._open_mailbox(start, keys_fd)
-        self._link = AgentLink(self, family.link, self._hear_agent)
+        self._link = AgentLink(self, family.link, self._hear_agent, self._settings.events.max_batch_bytes)
         self._watch_all()
         self._tell(self._hello(start.boot_id))
 

@@ -16,6 +16,12 @@ class ChildFailed(AssertionError):
     """What the work raised in the child, with its traceback there."""
 
 
+def own_children() -> list[int]:
+    """The children of this process, the dead ones too."""
+    with open("/proc/thread-self/children") as file:
+        return [int(pid) for pid in file.read().split()]
+
+
 def in_a_fork(work: Callable[[], Any], fork: Callable[[], int] | None = None) -> Any:
     """What `work` returns in a child, as JSON brings it here. `fork` is as `os.fork`, which it is by default."""
     reads, writes = os.pipe()

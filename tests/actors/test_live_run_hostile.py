@@ -135,9 +135,6 @@ def test_who_the_warden_is_is_not_the_wardens_to_say_twice(house: FakeHouse, kil
     assert run.record.warden == WARDEN
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a kill that is under way has two seconds, and with a second wish 250 ms"
-)
 def test_a_second_kill_does_not_cut_short_the_first_that_is_under_way(
     house: FakeHouse, killed: list[int]
 ) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from runward.actors.entrypoints import Kind, arguments, kind_of, load
+from runward.actors.entrypoints import arguments, kind_of, load
+from runward.actors.records import Kind
 
 from .agents import bad, conversations, functions, patient
 
