@@ -1,7 +1,8 @@
+#!/usr/bin/env node
 // A command agent in Node: counts down, one event a step, and goes when it is asked to.
 //
 //   [agents.countdown]
-//   command = ["node", "examples/countdown.mjs"]
+//   command = ["examples/countdown.mjs"]
 //   options = { step_ms = 1000 }
 
 import { createInterface } from "node:readline";

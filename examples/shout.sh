@@ -2,7 +2,7 @@
 # A command agent in POSIX shell: says its input word by word, in capitals.
 #
 #   [agents.shout]
-#   command = ["sh", "examples/shout.sh"]
+#   command = ["examples/shout.sh"]
 
 # The first line that comes is the start: {"control": "start", "input": "…", …}. A shell knows no JSON, so this
 # takes what lies between "input":" and the next quote, which does for words; a real agent would ask jq.

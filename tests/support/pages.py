@@ -55,6 +55,7 @@ class Page:
         for block in self._blocks:
             if block.title is not None and block.language != "toml":
                 (folder / block.title).write_text(block.text)
+                (folder / block.title).chmod(0o755)
 
 
 def check(server: Server, console: Block) -> None:
