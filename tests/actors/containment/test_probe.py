@@ -22,8 +22,10 @@ from runward.actors.errors import ContainmentMissing
 from tests.support.rungs import skip_unless_held
 
 from ..forks import in_a_fork, own_children
+from . import bad
 from .nobody import become_nobody, needs_root
 from .test_linux import in_a_clone
+from .wardens import hold_and_end
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -132,8 +134,8 @@ _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _CLONE3 = 435
 
 
-def deny_clone3() -> None:
-    """As Docker's own seccomp profile does it for whoever lacks CAP_SYS_ADMIN: clone3 is not there (ENOSYS)."""
+def deny_clone3(number: int = errno.ENOSYS) -> None:
+    """As Docker's own seccomp profile does it for whoever lacks CAP_SYS_ADMIN: clone3 is not there."""
     linux.set_no_new_privileges()
     load, jump_if_equal, answer = 0x20, 0x15, 0x06
     program = b"".join(
@@ -143,7 +145,7 @@ def deny_clone3() -> None:
             (jump_if_equal, 0, 3, _AUDIT_ARCH[platform.machine()]),
             (load, 0, 0, 0),  # the number of the call
             (jump_if_equal, 0, 1, _CLONE3),
-            (answer, 0, 0, 0x00050000 | errno.ENOSYS),
+            (answer, 0, 0, 0x00050000 | number),
             (answer, 0, 0, 0x7FFF0000),  # allowed
         )
     )
@@ -153,9 +155,13 @@ def deny_clone3() -> None:
     assert result == 0, os.strerror(ctypes.get_errno())
 
 
-def test_the_filter_that_stands_for_a_containers_does_what_it_should() -> None:
+containers = pytest.mark.parametrize("number", [errno.ENOSYS, errno.EPERM], ids=["ENOSYS", "EPERM"])
+
+
+@containers
+def test_the_filter_that_stands_for_a_containers_does_what_it_should(number: int) -> None:
     def work() -> list[Any]:
-        deny_clone3()
+        deny_clone3(number)
         forked = in_a_fork(os.getppid) == os.getpid()
         try:
             if linux.clone_process(linux.CLONE_NEWUSER) is None:
@@ -164,17 +170,28 @@ def test_the_filter_that_stands_for_a_containers_does_what_it_should() -> None:
             return [forked, error.errno]
         return [forked, 0]
 
-    assert in_a_fork(work) == [True, errno.ENOSYS]
+    assert in_a_fork(work) == [True, number]
 
 
-def test_in_a_container_that_knows_no_clone3_the_subreaper_is_found() -> None:
+@containers
+def test_in_a_container_that_knows_no_clone3_the_subreaper_is_found(number: int) -> None:
     def work() -> Any:
-        deny_clone3()
+        deny_clone3(number)
         return found()
 
     rung, _, missing = in_a_fork(work)
     assert rung == "subreaper"
-    assert os.strerror(errno.ENOSYS) in " ".join(missing)
+    assert os.strerror(number) in " ".join(missing)
+
+
+@containers
+def test_in_such_a_container_nothing_survives_either(number: int) -> None:
+    def work() -> Any:
+        deny_clone3(number)
+        return hold_and_end(SUBREAPER, False, bad.chains)._asdict()
+
+    ended = in_a_fork(work)
+    assert (ended["survivors"], ended["alive"]) == ([], False)
 
 
 # ── what is required ────────────────────────────────────────────────────────────────────────────
