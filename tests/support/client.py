@@ -153,6 +153,14 @@ class Client:
         with self._open("GET", f"/v1/runs/{run_id}/events{query}", None, headers) as response:
             yield Stream(response)
 
+    @contextmanager
+    def opened(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] = NO_HEADERS
+    ) -> Iterator[Stream]:
+        """Any stream, open until the block ends."""
+        with self._open(method, path, body, headers) as response:
+            yield Stream(response)
+
     def start(self, agent: str, text: str = "go", **more: object) -> str:
         """Start a run; its id."""
         answer = self.ask("POST", "/v1/runs", {"agent": agent, "input": text, **more})

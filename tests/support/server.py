@@ -38,7 +38,15 @@ def _toml(config: Config, key: str = "") -> Iterator[str]:
         if isinstance(value, Mapping):
             yield from _toml(value, f"{key}{name}.")
         else:
-            yield f"{key}{name} = {json.dumps(value)}\n"
+            yield f"{key}{name} = {_value(value)}\n"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name} = {_value(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    return json.dumps(value)
 
 
 def written(config: Config, folder: Path) -> Path:
