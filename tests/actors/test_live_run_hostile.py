@@ -162,6 +162,15 @@ def test_a_limit_that_is_none_is_not_the_reason_of_a_failure(
     assert run.record.reason is not reason
 
 
+@pytest.mark.xfail(strict=True, reason="whatever command a warden names is finished in the journal")
+def test_a_warden_finishes_no_command_but_its_own_stop(house: FakeHouse) -> None:
+    run = running(house)
+    stop(run, command_id="stop_1")
+    run.reached(RungReached("run_1", 1, "another_runs_stop", "interrupt"))
+    run.reached(RungReached("run_1", 1, "stop_1", "interrupt"))
+    assert house.journal.finished == ["stop_1"]
+
+
 def test_a_hello_after_the_beginning_begins_nothing_again(house: FakeHouse) -> None:
     run = running(house)
     run.greeted(ROUTE, Hello("run_1", 1, WARDEN, AGENT))
