@@ -12,8 +12,6 @@ from .intake import LONGEST_JOINED, Intake, Refused, Taken, why_too_deep
 from .messages import Claim, Start
 from .records import RunInput, Usage
 
-KIND = "command"
-
 
 class StartCommand(msgspec.Struct, frozen=True, kw_only=True, tag_field="control", tag="start"):
     """The first line that the program reads."""

@@ -13,12 +13,12 @@ import msgspec
 
 from . import lifecycle, restart
 from .actor import Actor
-from .command_lines import KIND as COMMAND
 from .containment.rungs import RUNGS
 from .errors import AskTimeout
 from .live_run import LiveRun
 from .mailbox import Guard, KeyPair
 from .messages import Fork, Forked, ForkFailed, FromZygote, PreloadFailed, WardenReaped, ZygoteReady
+from .records import Kind
 from .register import Register
 from .roles import SupervisorStart, ZygoteStart
 from .zygotes import ZygoteLink
@@ -46,7 +46,7 @@ class Forking:
         self._rung = RUNGS[start.kill_rung]
         self._links = {name: self._link(start, boot_id, name) for name in start.settings.agents}
         # Agent → what its entrypoint turned out to be.
-        self.kinds = {name: COMMAND for name, spec in self._settings.agents.items() if spec.command}
+        self.kinds = {name: Kind.COMMAND.value for name, spec in self._settings.agents.items() if spec.command}
 
     def _link(self, start: SupervisorStart, boot_id: str, name: str) -> ZygoteLink:
         birth_data = ZygoteStart(
