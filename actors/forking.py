@@ -46,7 +46,9 @@ class Forking:
         self._rung = RUNGS[start.kill_rung]
         self._links = {name: self._link(start, boot_id, name) for name in start.settings.agents}
         # Agent → what its entrypoint turned out to be.
-        self.kinds = {name: Kind.COMMAND.value for name, spec in self._settings.agents.items() if spec.command}
+        self.kinds = {
+            name: Kind.COMMAND.value for name, spec in self._settings.agents.items() if spec.command
+        }
 
     def _link(self, start: SupervisorStart, boot_id: str, name: str) -> ZygoteLink:
         birth_data = ZygoteStart(
