@@ -117,7 +117,7 @@ class CommandIntake(Intake):
         assert self._deltas is not None
         for line in blob.splitlines():
             said = _spoken.decode(line)
-            if said.event == "message.delta" and isinstance(said.delta, str):
+            if said.event == "message.delta" and isinstance(said.delta, str) and said.delta:
                 self._deltas.append(said.delta)
                 self._length += len(said.delta)
         if self._length > LONGEST_JOINED:
