@@ -1,0 +1,130 @@
+"""Our frames beside those of hermes-agent 0.19.0: what its clients read is here, by the same name and order.
+
+What we add (`seq`, `run.queued`, `run.started`, `run.stopping`, receipts) is beside it, never instead of it.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ..support.client import Client, Json, Stream
+from ..support.hermes_frames import CLOSED, RUNS, STARTED, STOPPING, STREAMS
+from ..support.server import Server, agent, running
+
+OURS = {"run.queued", "run.started", "run.stopping"}
+STOPPED = {"slow 100 0.3": "message.delta", "toolhang": "tool.started"}
+DIFFERENT_ON_PURPOSE = {"object", "model"}  # `object` is "run"; `model` is what the start said
+VARYING = ("run_id", "timestamp", "created_at", "updated_at", "session_id")
+NOBODY = "run_" + "0" * 32
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    config = {"agents": {"hermes": agent("scripted", "Scripted")}, "runs": {"default_agent": "hermes"}}
+    with running(tmp_path_factory.mktemp("golden"), config) as server:
+        server.client.ended(server.client.start("hermes", "text please"))
+        yield server
+
+
+@pytest.fixture
+def client(house: Server) -> Iterator[Client]:
+    with house.without_leftovers():
+        yield house.client
+
+
+def _played(client: Client, text: str) -> tuple[str, list[Json], list[str]]:
+    """Start and, where hermes' run was stopped, stop: the run's id, its events that hermes has, and the comments."""
+    answer = client.ask("POST", "/v1/runs", {"input": text})
+    assert (answer.status, _without_id(answer.json)) == (202, json.loads(STARTED))
+    run_id: str = answer.json["run_id"]
+    with client.stream(run_id) as stream:
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        assert stream.headers["Cache-Control"] == "no-cache"
+        assert stream.headers["X-Accel-Buffering"] == "no"
+        events = _events(client, stream, run_id, text)
+    return run_id, [event for event in events if event["event"] not in OURS], stream.comments
+
+
+def _events(client: Client, stream: Stream, run_id: str, text: str) -> Iterator[Json]:
+    events = []
+    awaited = [event["event"] for event in map(json.loads, STREAMS[text])].count(STOPPED.get(text))
+    for frame in stream:
+        events.append(frame.event)
+        awaited -= frame.event["event"] == STOPPED.get(text)
+        if awaited == 0 and frame.event["event"] == STOPPED.get(text):
+            answer = client.stop(run_id)
+            assert (answer.status, _without_id(answer.json)) == (200, json.loads(STOPPING))
+    return iter(events)
+
+
+def _without_id(answer: Json) -> Json:
+    assert answer["run_id"].startswith("run_")
+    return answer | {"run_id": None}
+
+
+def _as_hermes_writes(event: Json, written: Json) -> Json:
+    """The fields that hermes has, in our order of them; times and ids are null, and so is what took a while."""
+    varying = (*VARYING, "duration")
+    return {name: None if name in varying else event[name] for name in event if name in written}
+
+
+@pytest.mark.parametrize("text", STREAMS)
+def test_a_client_of_hermes_reads_the_same_events_with_the_same_fields(client: Client, text: str) -> None:
+    run_id, events, comments = _played(client, text)
+    written: list[Json] = [json.loads(line) for line in STREAMS[text]]
+    assert [event["event"] for event in events] == [each["event"] for each in written]
+    for event, each in zip(events, written, strict=True):
+        assert _as_hermes_writes(event, each) == each
+        own = [name for name in event if name in each and name not in ("event", "run_id", "timestamp")]
+        assert own == list(each)[3:], "in another order"
+        assert event["run_id"] == run_id
+        assert isinstance(event["timestamp"], float)
+        assert isinstance(event.get("duration", 0.0), float)
+    assert comments == [CLOSED]
+
+
+@pytest.mark.parametrize("text", STREAMS)
+def test_events_that_hermes_has_in_common_carry_nothing_that_would_surprise_its_clients(
+    client: Client, text: str
+) -> None:
+    added = {"run.failed": {"reason", "exit"}, "run.cancelled": {"reason", "exit", "output"}}
+    _, events, _ = _played(client, text)
+    for event, line in zip(events, STREAMS[text], strict=True):
+        assert event.keys() - json.loads(line).keys() == {"seq"} | added.get(event["event"], set())
+
+
+@pytest.mark.parametrize("text", RUNS)
+def test_a_client_of_hermes_finds_the_same_in_the_run_object(client: Client, text: str) -> None:
+    run_id, *_ = _played(client, text)
+    run, written = client.run(run_id), json.loads(RUNS[text])
+    assert written.keys() <= run.keys()
+    shown: dict[str, Any] = {name: None if name in VARYING else run[name] for name in written}
+    same = written.keys() - DIFFERENT_ON_PURPOSE
+    assert {name: shown[name] for name in same} == {name: written[name] for name in same}
+    assert run["session_id"] == run_id, "a run without a session is one of its own"
+    assert (run["object"], run["model"]) == ("run", None)
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("GET", "/events"), ("POST", "/stop")])
+def test_a_client_of_hermes_finds_the_same_error_for_a_run_that_nobody_knows(
+    client: Client, method: str, path: str
+) -> None:
+    answer = client.ask(method, f"/v1/runs/{NOBODY}{path}")
+    assert answer.status == 404
+    assert answer.error.pop("message").startswith("Run not found: ")
+    assert {**answer.error, "message": None} == {
+        "message": None,
+        "type": "invalid_request_error",
+        "param": None,
+        "code": "run_not_found",
+    }
+
+
+def test_a_client_of_hermes_finds_the_same_in_a_refused_body(client: Client) -> None:
+    missing, broken = client.ask("POST", "/v1/runs", {}), client.ask("POST", "/v1/runs", b"{")
+    assert (missing.status, broken.status) == (400, 400)
+    assert missing.error["message"].startswith("Missing 'input'")
+    assert broken.error["message"].startswith("Invalid JSON")
+    assert {missing.error["type"], broken.error["type"]} == {"invalid_request_error"}
