@@ -63,7 +63,7 @@ async def _live(start: FacadeStart, control: "Control", link: Link) -> None:
     listener = socket.socket(fileno=start.listen_fd)
     facade = _facade(start, link, journal, listener.getsockname()[1])
     link.listen(facade.feeds.hear, facade.feeds.flush, facade.changes.hear)
-    checking = asyncio.gather(facade.feeds.keep_checking(), facade.changes.keep_checking())
+    checking = asyncio.ensure_future(_keep_checking(facade))
     serving = Serving(facade, listener)
     try:
         await serving.start()
@@ -74,6 +74,12 @@ async def _live(start: FacadeStart, control: "Control", link: Link) -> None:
         checking.cancel()
         await serving.stop()
         journal.close()
+
+
+async def _keep_checking(facade: Facade) -> None:
+    async with asyncio.TaskGroup() as checks:
+        checks.create_task(facade.feeds.keep_checking())
+        checks.create_task(facade.changes.keep_checking())
 
 
 def _facade(start: FacadeStart, link: Link, journal: Reader, port: int) -> Facade:

@@ -9,7 +9,10 @@ from .errors import Problem
 from .link import new_id
 from .schemas import AllStopping, StopAllBody
 
-_SAY_WHICH = "Say which runs to stop: by 'status', 'agent' or 'session_id', which must all match, or by \"all\": true alone."
+_SAY_WHICH = (
+    "Say which runs to stop: by 'status', 'agent' or 'session_id', which must all match, or by "
+    '"all": true alone.'
+)
 
 
 async def stop_all(call: Call) -> web.Response:

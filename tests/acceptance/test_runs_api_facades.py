@@ -1,0 +1,134 @@
+"""Several facades on one socket: whichever answers, it is one server; one that dies takes only its own along."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from ..support.client import BrokenOff, Client
+from ..support.pinned import Pinned, pinned
+from ..support.server import Server, agent, running
+from ..support.waiting import AT_LAST_S, until
+
+FACADES = (1, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    config = {
+        "http": {"workers": len(FACADES)},
+        "runs": {"interrupt_grace_s": 30.0},
+        "agents": {"act": agent("acting", "act")},
+    }
+    with running(tmp_path_factory.mktemp("facades"), config) as server:
+        for index in FACADES:
+            server.member(f"facade {index}")
+        server.client.stopped(server.client.begun("act", "obeys"))
+        yield server
+
+
+@pytest.fixture
+def client(house: Server) -> Iterator[Client]:
+    yield house.client
+    house.await_no_runs()
+
+
+@pytest.fixture
+def facades(house: Server, client: Client) -> Iterator[list[Pinned]]:
+    """A connection to each."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(pinned(house, index)) for index in FACADES]
+
+
+def test_readers_at_different_facades_see_the_same_run_to_its_end(
+    client: Client, facades: list[Pinned]
+) -> None:
+    run_id = client.begun("act", "endless")
+    streams = [facade.stream(run_id) for facade in facades]
+    for stream in streams:
+        stream.until("message.delta")
+    client.stop(run_id)
+    ends = [stream.rest()[-1].event for stream in streams]
+    assert ends == [client.events(run_id)[-1]] * len(FACADES)
+
+
+def test_a_run_that_streams_at_one_facade_is_stopped_by_another(
+    client: Client, facades: list[Pinned]
+) -> None:
+    run_id = facades[0].start({"agent": "act", "input": "obeys"})
+    stream = facades[1].stream(run_id)
+    stream.until("message.delta")
+    assert facades[2].ask("POST", f"/v1/runs/{run_id}/stop", {}).status == 200
+    assert [frame.event["event"] for frame in stream] == ["run.stopping", "run.cancelled"]
+    assert client.run(run_id)["reason"] == "interrupted"
+
+
+def test_a_reader_goes_on_at_another_facade_where_it_was(client: Client, facades: list[Pinned]) -> None:
+    run_id = client.begun("act", "endless")
+    first = facades[0].stream(run_id)
+    seen = [first.until("message.delta")]
+    second = facades[1].stream(run_id, Last_Event_ID=seen[-1].id)
+    client.stop(run_id)
+    seen += second.rest()
+    assert [frame.event for frame in seen] == client.events(run_id)[int(seen[0].id) - 1 :]
+
+
+def test_twins_of_a_start_at_different_facades_are_one_run_while_the_first_is_not_answered_yet(
+    house: Server, client: Client, facades: list[Pinned]
+) -> None:
+    supervisor = house.member("supervisor").pid
+    body = {"agent": "act", "input": "obeys", "metadata": {"twin": "yes"}}
+    os.kill(supervisor, signal.SIGSTOP)
+    try:
+        for facade in facades:
+            facade.send("POST", "/v1/runs", body, Idempotency_Key="twins")
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
+    answers = [facade.answer() for facade in facades]
+    assert [answer.status for answer in answers] == [202] * len(FACADES)
+    (run_id,) = {answer.json["run_id"] for answer in answers}
+    assert [answer.headers["Idempotency-Replayed"] for answer in answers].count("true") == len(FACADES) - 1
+    assert _stop_all(facades[0]) == [run_id]
+    client.ended(run_id)
+
+
+def test_a_key_with_another_body_is_a_conflict_at_every_facade(client: Client, facades: list[Pinned]) -> None:
+    run_id = facades[0].start({"input": "one"}, Idempotency_Key="conflict")
+    for facade in facades:
+        answer = facade.ask("POST", "/v1/runs", {"input": "two"}, Idempotency_Key="conflict")
+        assert (answer.status, answer.error["code"]) == (409, "idempotency_key_conflict")
+    client.ended(run_id)
+
+
+def test_a_run_that_one_facade_forgot_is_unknown_to_all(client: Client, facades: list[Pinned]) -> None:
+    run_id = client.start("echo")
+    client.ended(run_id)
+    assert facades[0].ask("DELETE", f"/v1/runs/{run_id}").status == 204
+    assert [facade.ask("GET", f"/v1/runs/{run_id}").status for facade in facades] == [404] * len(FACADES)
+
+
+def test_a_facade_that_is_killed_disturbs_nobody_at_the_others(
+    house: Server, client: Client, facades: list[Pinned]
+) -> None:
+    run_id = facades[0].start({"agent": "act", "input": "endless"})
+    lost, *kept = [facade.stream(run_id) for facade in facades]
+    for stream in (lost, *kept):
+        stream.until("message.delta")
+    victim = house.member("facade 1").pid
+    os.kill(victim, signal.SIGKILL)
+    with pytest.raises(BrokenOff):
+        lost.rest()
+    for stream in kept:
+        stream.until("message.delta")
+    client.stop(run_id)
+    whole = client.events(run_id)
+    for stream in kept:
+        assert [frame.event for frame in stream][-1] == whole[-1]
+    until(lambda: house.member("facade 1").pid != victim, AT_LAST_S, "another facade 1")
+
+
+def _stop_all(facade: Pinned) -> list[str]:
+    stopping: list[str] = facade.ask("POST", "/v1/runs/stop", {"all": True}).json["stopping"]
+    return stopping
