@@ -13,6 +13,7 @@ from ..support.server import Server, agent, running
 
 LONG_S = 60.0  # a grace that no test waits for
 SHORT_S = 0.15
+FAIR_S = 0.5  # for an agent that does something with it
 QUICK_S = 5.0  # far below the long grace, and enough on a busy machine
 RACES = 12
 
@@ -92,10 +93,10 @@ def test_a_generator_is_closed_at_its_next_yield(client: Client, proof: str) -> 
 def test_an_agent_that_does_not_look_is_terminated_and_its_finally_blocks_run(
     client: Client, proof: str, note: Path
 ) -> None:
-    run = client.stopped(client.begun("act", f"deaf {note}"), grace_s=SHORT_S)
+    run = client.stopped(client.begun("act", f"deaf {note}"), grace_s=FAIR_S)
     assert note.read_text() == "finally"
     assert (run["status"], run["reason"], run["exit"]["rung"]) == ("cancelled", "terminated", "terminate")
-    _check_receipt(run, proof, least_ms=1000 * SHORT_S)
+    _check_receipt(run, proof, least_ms=1000 * FAIR_S)
 
 
 @pytest.mark.parametrize("name", ["act", "spin"])
@@ -104,6 +105,12 @@ def test_an_agent_that_ignores_everything_is_killed(client: Client, proof: str, 
     assert _ends(run) == ("cancelled", "killed", "kill", "SIGKILL")
     assert run["exit"]["code"] is None
     _check_receipt(run, proof, least_ms=2 * 1000 * SHORT_S)
+
+
+def test_an_agent_that_is_frozen_is_woken_to_be_terminated(client: Client, proof: str) -> None:
+    run = client.stopped(client.begun("act", "freezes"), mode="terminate")
+    assert (run["status"], run["reason"], run["exit"]["rung"]) == ("cancelled", "terminated", "terminate")
+    _check_receipt(run, proof)
 
 
 def test_a_stop_may_begin_at_a_higher_rung(client: Client, proof: str, note: Path) -> None:

@@ -61,7 +61,9 @@ def _stock() -> dict[str, str]:
     """All that could be left: what it is known by → what to call it."""
     processes = {_key(each): str(each) for each in census.below(os.getpid())}
     threads = {f"thread {each.ident}": f"thread {each.name!r}" for each in threading.enumerate()}
-    descriptors = [f"descriptor {number} -> {target}" for number, target in census.targets().items()]
+    held = census.targets().items()
+    # The first three are pytest's to capture, and other ones when a module's fixtures end with the session.
+    descriptors = [f"descriptor {number} -> {target}" for number, target in held if number > 2]
     folders = [f"folder {path}" for path in Path(tempfile.gettempdir()).glob(f"{_OWN_FOLDERS}*")]
     return processes | threads | {told: told for told in [*descriptors, *folders]}
 

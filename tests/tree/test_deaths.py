@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from ..support import census
+from ..support.census import Process
 from ..support.client import BrokenOff, Client, Frame, Json
 from ..support.rungs import PROOF, skip_unless_held
 from ..support.server import Server, agent, running
@@ -165,12 +166,12 @@ def test_a_killed_warden_ends_its_run_with_all_that_it_started(
 ) -> None:
     seconds = f"1000000.{uuid4().int}"
     run_id = client.begun("act", f"fathers {seconds}", metadata={"then": "wait"})
-    assert any(each.title == f"sleep {seconds}" for each in census.processes())
+    assert len(_sleepers(seconds)) == 1
     os.kill(server.member(f"warden {run_id}").pid, signal.SIGKILL)
     run = client.ended(run_id)
     assert (run["status"], run["reason"]) == ("failed", "lost")
     assert (run["exit"]["proof"], run["exit"]["survivors"]) == (PROOF[rung], [])
-    assert not any(each.title == f"sleep {seconds}" for each in census.processes())
+    assert _sleepers(seconds) == []
     assert client.events(run_id)[-1]["event"] == "run.failed"
 
 
@@ -180,6 +181,18 @@ def test_a_killed_warden_hurts_no_other_run_of_its_zygote(server: Server, client
     assert client.ended(victim)["reason"] == "lost"
     assert client.run(other)["status"] == "running"
     assert client.stopped(other)["reason"] == "interrupted"
+
+
+def test_a_warden_that_does_not_answer_is_killed_and_its_run_with_it(
+    server: Server, client: Client, rung: str
+) -> None:
+    run_id = client.begun("act", "obeys")
+    os.kill(server.member(f"warden {run_id}").pid, signal.SIGSTOP)
+    client.kill(run_id)
+    run = client.ended(run_id)
+    assert (run["status"], run["reason"], run["exit"]["rung"]) == ("cancelled", "killed", "kill")
+    assert (run["exit"]["proof"], run["exit"]["survivors"]) == (PROOF[rung], [])
+    assert run["exit"]["max_rss_bytes"] is None  # what only the warden could have known
 
 
 def test_a_killed_agent_is_a_failed_run_and_the_signal_is_named(
@@ -210,6 +223,43 @@ def test_a_run_whose_zygote_was_killed_can_still_be_killed(server: Server, clien
     run = client.ended(run_id)
     assert (run["reason"], run["exit"]["rung"], run["exit"]["survivors"]) == ("killed", "kill", [])
     assert client.stopped(client.begun("act", "obeys"))["reason"] == "interrupted"
+
+
+def test_a_run_that_its_zygote_was_asked_for_and_died_over_ends_in_time(
+    server: Server, client: Client
+) -> None:
+    zygote = server.member("zygote act").pid
+    os.kill(zygote, signal.SIGSTOP)
+    run_id = client.start("act", "obeys")
+    os.kill(zygote, signal.SIGKILL)
+    run = client.ended(run_id)
+    assert (run["status"], run["reason"]) == ("failed", "start_failed")
+    assert "zygote" in run["error"]
+    assert client.stopped(client.begun("act", "obeys"))["reason"] == "interrupted"
+
+
+def test_when_a_zygote_and_then_its_warden_are_killed_nothing_of_the_run_is_left(
+    server: Server, client: Client, rung: str, request: pytest.FixtureRequest
+) -> None:
+    if rung == "subreaper":
+        reason = (
+            "what the run started becomes root's child and lives on, and the end is told with proof 'none'"
+        )
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+    seconds = f"1000000.{uuid4().int}"
+    run_id = client.begun("act", f"fathers {seconds}", metadata={"then": "wait"})
+    _killed_zygote(server, "act")
+    os.kill(server.member(f"warden {run_id}").pid, signal.SIGKILL)
+    run = client.ended(run_id)
+    left = _sleepers(seconds)
+    for process in left:
+        os.kill(process.pid, signal.SIGKILL)
+    assert (run["status"], run["reason"]) == ("failed", "lost")
+    assert left == []
+
+
+def _sleepers(seconds: str) -> list[Process]:
+    return [each for each in census.processes() if each.title == f"sleep {seconds}"]
 
 
 def _killed_zygote(server: Server, name: str) -> None:

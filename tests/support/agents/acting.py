@@ -59,6 +59,13 @@ def stubborn(_: str, run: Run) -> None:
         time.sleep(LONG_S)
 
 
+def freezes(_: str, run: Run) -> None:
+    """Stops itself, as ctrl-Z would."""
+    run.emit("message.delta", delta="ready")
+    os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(LONG_S)
+
+
 # ── ways to end ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -107,7 +114,20 @@ def fathers(text: str, run: Run) -> str:
 
 WAYS: dict[str, Callable[[str, Run], Any]] = {
     way.__name__: way
-    for way in (obeys, endless, deaf, stubborn, answers, raises, leaves, exits, dies, lingers, fathers)
+    for way in (
+        obeys,
+        endless,
+        deaf,
+        stubborn,
+        freezes,
+        answers,
+        raises,
+        leaves,
+        exits,
+        dies,
+        lingers,
+        fathers,
+    )
 }
 
 
