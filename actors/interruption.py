@@ -127,7 +127,8 @@ class SigtermHandler:
         Python notes a signal and calls its handler later, in the main thread. If that was just about to block
         in a system call, it sleeps on; one more signal wakes it, and rings the bell again if it was in vain.
         """
-        os.read(self._bell, 4096)
+        if signal.SIGTERM not in os.read(self._bell, 4096):
+            return  # a signal that the agent handles itself
         time.sleep(PATIENCE_S)
         installed = signal.getsignal(signal.SIGTERM) is self
         if installed and self._state == "armed":
