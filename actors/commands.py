@@ -7,7 +7,7 @@ from typing import assert_never
 import msgspec
 
 from ..config.sections import Settings
-from . import lifecycle, wire
+from . import lifecycle, limits, wire
 from .forgetting import Forgetting
 from .forking import Forking
 from .live_run import House, LiveRun
@@ -15,6 +15,7 @@ from .messages import (
     AgentInfo,
     Agents,
     AskAgents,
+    AskStack,
     DeleteRun,
     FromSupervisor,
     Ping,
@@ -33,12 +34,15 @@ from .records import RunInput, RunRecord
 from .register import Register
 from .replays import Replays
 from .room import Room
+from .stacks import Answer, Stacks
 
 
 class Commands:
     """Decides each command and says what to answer once the journal has it."""
 
-    def __init__(self, house: House, settings: Settings, register: Register, forking: Forking) -> None:
+    def __init__(
+        self, house: House, settings: Settings, register: Register, forking: Forking, stacks: Stacks
+    ) -> None:
         self._house = house
         self._settings = settings
         self._register = register
@@ -46,26 +50,29 @@ class Commands:
         self._replays = Replays(house.journal)
         self._forgetting = Forgetting(house, Path(settings.state.dir))
         self._room = Room(settings.state.dir, settings.state.reserve_bytes, house.clock)
+        self._stacks = stacks
         self._began = house.clock()
         self.closing = False
 
-    def obey(self, command: ToSupervisor) -> FromSupervisor:
-        """Do it; the answer is to be sent after the commit."""
+    def obey(self, command: ToSupervisor, answer: Answer) -> None:
+        """Do it and answer: now, or when a warden has said what is asked. Answers go out after the commit."""
         match command:
             case StartRun():
-                return self._start(command)
+                answer(self._start(command))
             case StopRun():
-                return self._stop(command)
+                answer(self._stop(command))
             case StopRuns():
-                return self._stop_all(command)
+                answer(self._stop_all(command))
             case DeleteRun():
-                return self._delete(command)
+                answer(self._delete(command))
             case Ping():
                 live = len(self._register) - self._register.waiting
                 uptime_s = self._house.clock() - self._began
-                return Pong(command.id, os.getpid(), uptime_s, live, self._register.waiting)
+                answer(Pong(command.id, os.getpid(), uptime_s, live, self._register.waiting))
             case AskAgents():
-                return Agents(command.id, [self._agent(name) for name in self._settings.agents])
+                answer(Agents(command.id, [self._agent(name) for name in self._settings.agents]))
+            case AskStack():
+                self._stacks.ask(command, answer)
             case _:
                 assert_never(command)
 
@@ -78,7 +85,8 @@ class Commands:
         given = command.given
         if given.session_id is None:  # as hermes has it: a run alone is a session of its own
             given = msgspec.structs.replace(given, session_id=command.run_id)
-        record = _new_record(command, given, self._house.now())
+        allowed = limits.tightened(self._settings.agents[command.agent].limits, command.limits)
+        record = _new_record(command, given, allowed, self._house.now())
         key = self._house.journal.add_run(record, given)
         self._replays.note(command, key, record.created_at)
         run = LiveRun(self._house, key, record, given)
@@ -99,6 +107,10 @@ class Commands:
         if self._room.is_short():
             message = "there is no room for another run on the journal's disk; make room there"
             return Refusal(command.id, "journal_full", message, retry_after_s=10.0)
+        try:
+            limits.tightened(self._settings.agents[command.agent].limits, command.limits)
+        except ValueError as error:
+            return Refusal(command.id, "invalid_value", str(error), param="limits")
         if self._register.waiting >= self._settings.runs.max_queued:
             message = f"{self._register.waiting} runs are waiting already; try again later"
             return Refusal(command.id, "queue_full", message, retry_after_s=1.0)
@@ -169,7 +181,7 @@ class Commands:
         )
 
 
-def _new_record(command: StartRun, given: RunInput, now: float) -> RunRecord:
+def _new_record(command: StartRun, given: RunInput, allowed: dict[str, float], now: float) -> RunRecord:
     return RunRecord(
         run_id=command.run_id,
         agent=command.agent,
@@ -180,4 +192,5 @@ def _new_record(command: StartRun, given: RunInput, now: float) -> RunRecord:
         metadata=given.metadata,
         model=given.model,
         owner=command.owner,
+        limits=allowed,
     )

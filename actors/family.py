@@ -5,25 +5,26 @@ import socket
 import traceback
 from typing import NoReturn
 
-from . import agent, birth, command, preloading
+from . import agent, birth, command, preloading, stack_pipe
 from .containment import linux
 from .roles import ZygoteStart
 
 
 class Family:
-    """The agent as its warden holds it: pid (in the warden's namespace), socket and the read ends of its stdio."""
+    """The agent as its warden holds it: pid (in the warden's namespace), socket, and the read ends of its pipes."""
 
-    def __init__(self, pid: int, link: socket.socket, out_fd: int, err_fd: int) -> None:
+    def __init__(self, pid: int, link: socket.socket, out_fd: int, err_fd: int, stack_fd: int) -> None:
         self.pid = pid
         self.pidfd = os.pidfd_open(pid)
         self.link = link
         self.out_fd = out_fd
         self.err_fd = err_fd
+        self.stack_fd = stack_fd
 
     @property
     def descriptors(self) -> tuple[int, ...]:
         """All that is held here."""
-        return self.pidfd, self.link.fileno(), self.out_fd, self.err_fd
+        return self.pidfd, self.link.fileno(), self.out_fd, self.err_fd, self.stack_fd
 
 
 def fork_agent(start: ZygoteStart, run_id: str) -> Family:
@@ -34,23 +35,25 @@ def fork_agent(start: ZygoteStart, run_id: str) -> Family:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
+    stack_read, stack_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     warden_pid = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _be_agent(start, run_id, theirs.detach(), out_write, err_write, warden_pid)
+        _be_agent(start, run_id, theirs.detach(), out_write, err_write, stack_write, warden_pid)
     theirs.close()
     os.close(out_write)
     os.close(err_write)
+    os.close(stack_write)
     ours.setblocking(False)
     os.set_blocking(out_read, False)
     os.set_blocking(err_read, False)
-    return Family(pid, ours, out_read, err_read)
+    return Family(pid, ours, out_read, err_read, stack_read)
 
 
 def _be_agent(
-    start: ZygoteStart, run_id: str, link_fd: int, out_fd: int, err_fd: int, warden_pid: int
+    start: ZygoteStart, run_id: str, link_fd: int, out_fd: int, err_fd: int, stack_fd: int, warden_pid: int
 ) -> NoReturn:
-    """Become the agent process: own stdio, own title, one socket, no privilege to gain, dies with its warden."""
+    """Become the agent process: own stdio, own title, one socket, a pipe for its stacks; dies with its warden."""
     try:
         linux.die_with_parent(warden_pid)
         birth.forget_parent_signals()
@@ -58,7 +61,8 @@ def _be_agent(
         birth.entitle(f"agent {run_id}")
         birth.read_nothing()
         birth.write_to(out_fd, err_fd)
-        birth.keep_only((link_fd,))
+        birth.keep_only((link_fd, stack_fd))
+        stack_pipe.answer_by(stack_fd)
         linux.set_no_new_privileges()
         if start.spec.command:
             command.main(link_fd, start.spec.command, start.spec.env)

@@ -7,11 +7,12 @@ by its namespace, by its own ECHILD, or by its zygote having waited for all that
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import msgspec
 
-from . import lifecycle, restart
+from . import lifecycle, logs, restart
 from .actor import Actor
 from .containment.rungs import RUNGS
 from .errors import AskTimeout
@@ -40,6 +41,9 @@ class Forking:
     ) -> None:
         self._actor = actor
         self._settings = start.settings
+        self._state_dir = start.state_dir
+        self._keeps_logs = start.settings.events.max_log_bytes > 0
+        logs.prepare(start.state_dir)
         self._register = register
         self._guard = guard
         self._drain_wardens = drain_wardens
@@ -107,11 +111,21 @@ class Forking:
             link = self._links[run.record.agent]  # a run of an earlier server may name an agent that is gone
             if link.health == "down":
                 raise OSError("it died too often; see the server's log")
-            link.fork(Fork(run.record.run_id, run.record.attempt), _keys_pipe(run))
+            link.fork(Fork(run.record.run_id, run.record.attempt), partial(self._descriptors, run))
         except KeyError:
             self._not_forked(run, f"the agent {run.record.agent!r} is no longer declared")
         except OSError as error:
             self._not_forked(run, f"its zygote took no request: {error}")
+
+    def _descriptors(self, run: LiveRun) -> list[int]:
+        """What the warden is given: the pipe with its keys, and the files of the run's log, if one is kept."""
+        log = logs.open_all(self._state_dir, run.record.run_id) if self._keeps_logs else []
+        try:
+            return [_keys_pipe(run), *log]
+        except OSError:
+            for descriptor in log:
+                os.close(descriptor)
+            raise
 
     def _not_forked(self, run: LiveRun, why: str) -> None:
         """Told in a later turn: the caller is still carrying out the effect that led here."""
@@ -181,13 +195,15 @@ class Forking:
             self._actor.after(LAST_WORDS_S, lambda: run.advance(lifecycle.WardenGone()))
 
     def release(self, run: LiveRun) -> None:
-        """The run ended: its key opens nothing any more, its pidfd is closed."""
+        """The run ended: its key opens nothing any more, its pidfd is closed, an empty log is no file."""
         if run.keys is not None:
             self._guard.dismiss(run.keys.public)
         if run.pidfd is not None:
             self._actor.unwatch(run.pidfd)
             os.close(run.pidfd)
             run.pidfd = None
+        if self._keeps_logs:
+            logs.remove_empty(self._state_dir, run.record.run_id)
         if run.kind is not None:
             self.kinds[run.record.agent] = run.kind
 

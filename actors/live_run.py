@@ -10,7 +10,7 @@ from typing import Any, Protocol, assert_never
 
 import msgspec
 
-from . import lifecycle
+from . import lifecycle, limits
 from .actor import Callback, Timer
 from .containment.reaping import PATIENCE_S
 from .containment.rungs import KillRung
@@ -28,6 +28,7 @@ from .messages import (
     Published,
     RungReached,
     Stop,
+    TakeStack,
     ToRun,
 )
 from .records import Containment, Exit, Reason, RunInput, RunRecord, Status, Usage
@@ -167,6 +168,15 @@ class LiveRun:
             self._relax()
             self._expect(PATIENCE_S + self._house.kill_silence_s, "the kill")
 
+    @property
+    def has_agent(self) -> bool:
+        """Whether there is an agent that its warden could ask for its stacks."""
+        return self.state.phase in (Phase.RUNNING, Phase.STOPPING) and self._route is not None
+
+    def take_stack(self, command_id: str) -> None:
+        """Have the warden ask the agent for its stacks; its answer bears this id."""
+        self._tell(TakeStack(command_id))
+
     # ── what is done about it ────────────────────────────────────────────────────────────────────
 
     def _carry_out(self, effect: Effect) -> None:
@@ -212,12 +222,12 @@ class LiveRun:
         self._relax()
         now = self._house.now()
         self.record.status, self.record.started_at = Status.RUNNING, now
-        self.record.containment = self._house.containment
+        self.record.containment = limits.containment(self._house.containment, self.record.limits)
         self._emit(
             "run.started", attempt=self.record.attempt, pid=self.record.agent_pid, agent=self.record.agent
         )
         self._save()
-        self._tell(Go(self.given))
+        self._tell(Go(self.given, limits.by_warden(self.record.limits)))
 
     def _announce_stop(self) -> None:
         plan = self._plan()

@@ -86,7 +86,15 @@ class DeleteRun(Message, frozen=True, tag="delete"):
     owner: str | None
 
 
-ToSupervisor = StartRun | StopRun | Ping | AskAgents | StopRuns | DeleteRun
+class AskStack(Message, frozen=True, tag="ask_stack"):
+    """Where is the run's agent in its code? Answered by `Stack` or `Refusal`. `owner` as in `StopRun`."""
+
+    id: str
+    run_id: str
+    owner: str | None
+
+
+ToSupervisor = StartRun | StopRun | Ping | AskAgents | StopRuns | DeleteRun | AskStack
 
 
 # ── supervisor → facade: one answer per command, with the command's id ──────────────────────────
@@ -121,6 +129,9 @@ class Refusal(Message, frozen=True, tag="refused"):
         "journal_full",
         "idempotency_key_conflict",
         "run_live",
+        "invalid_value",
+        "run_not_live",
+        "stack_unavailable",
     ]
     message: str
     param: str | None = None
@@ -177,7 +188,14 @@ class RunDeleted(Message, frozen=True, tag="deleted"):
     run_id: str
 
 
-FromSupervisor = RunAccepted | StopAccepted | Refusal | Pong | Agents | RunsStopping | RunDeleted
+class Stack(Message, frozen=True, tag="stack"):
+    """The stacks of all threads of the run's agent, as it wrote them: untrusted text."""
+
+    id: str
+    text: str
+
+
+FromSupervisor = RunAccepted | StopAccepted | Refusal | Pong | Agents | RunsStopping | RunDeleted | Stack
 
 
 # ── supervisor → facades: the feed (XPUB), topic = run id. It may drop; the journal can't ───────
@@ -284,16 +302,27 @@ class Exited(Message, frozen=True, tag="exited"):
     record: ExitRecord
 
 
-FromRun = Hello | Events | RungReached | Exited
+class StackTaken(Message, frozen=True, tag="stack_taken"):
+    """What the agent wrote when it was asked for its stacks, or why it wrote nothing. Answers `TakeStack`."""
+
+    run_id: str
+    attempt: int
+    command_id: str
+    text: str
+    error: str | None = None
+
+
+FromRun = Hello | Events | RungReached | Exited | StackTaken
 
 
 # ── supervisor → warden ─────────────────────────────────────────────────────────────────────────
 
 
 class Go(Message, frozen=True, tag="go"):
-    """Let the agent begin, with this."""
+    """Let the agent begin, with this. `limits`: those that the warden holds, by their names in the settings."""
 
     given: RunInput
+    limits: dict[str, float] = {}
 
 
 class Stop(Message, frozen=True, tag="stop"):
@@ -319,14 +348,20 @@ class ExitAcked(Message, frozen=True, tag="exit_acked"):
     """The exit record is in the journal: exit."""
 
 
-ToRun = Go | Stop | EventsAcked | ExitAcked
+class TakeStack(Message, frozen=True, tag="take_stack"):
+    """Have the agent write its stacks. Answered by `StackTaken` within `stack_pipe.MOST_S`."""
+
+    command_id: str
+
+
+ToRun = Go | Stop | EventsAcked | ExitAcked | TakeStack
 
 
 # ── supervisor ↔ zygote (SEQPACKET; descriptors by SCM_RIGHTS) ──────────────────────────────────
 
 
 class Fork(Message, frozen=True, tag="fork"):
-    """Fork a warden. One descriptor follows: a pipe that holds the warden's CURVE keys."""
+    """Fork a warden. Descriptors follow: a pipe that holds the warden's CURVE keys; the run's log, if one is kept."""
 
     run_id: str
     attempt: int

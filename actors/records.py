@@ -139,6 +139,7 @@ class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     warden: ProcessIdentity | None = None
     warden_key: str | None = None  # CURVE public key (Z85), so that a later supervisor knows it again
     stop_reason: str | None = None  # what the caller gave as `reason`
+    limits: dict[str, float] = {}  # what it may use: its agent's limits, tightened by the request
 
 
 class RunInput(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,18 +25,21 @@ from .messages import (
     Events,
     Exited,
     FromRun,
+    FromSupervisor,
     Hello,
     Published,
     Ready,
     RungReached,
     RunsChanged,
     ShutDown,
+    StackTaken,
     StopMode,
     ToRun,
 )
 from .records import Containment
 from .register import Register
 from .roles import SupervisorStart
+from .stacks import Stacks
 
 
 def main(start: SupervisorStart) -> None:
@@ -71,7 +74,8 @@ class Supervisor(Actor):
         self._register = Register(start.settings.runs.max_live, bounds)
         guard = self._open_mailboxes()
         self._forking = Forking(self, start, self._boot_id, self._register, guard, self._drain_wardens)
-        self._commands = Commands(self, start.settings, self._register, self._forking)
+        self._stacks = Stacks(self, self._register)
+        self._commands = Commands(self, start.settings, self._register, self._forking, self._stacks)
         self._control = socket.socket(fileno=start.control_fd)
         self._control.setblocking(False)
         self.watch(start.control_fd, self._root_says)
@@ -228,11 +232,14 @@ class Supervisor(Actor):
         for sender, body in self._commands_inbox.drain():
             worked = True
             try:
-                answer = self._commands.obey(wire.to_supervisor.decode(body))
+                command = wire.to_supervisor.decode(body)
             except BadMessage:
                 continue  # a facade of another version; it will time out and say so
-            self.then(partial(self._commands_inbox.send, sender.route, wire.encode(answer)))
+            self._commands.obey(command, partial(self._answer, sender.route))
         return worked
+
+    def _answer(self, route: bytes, answer: FromSupervisor) -> None:
+        self.then(partial(self._commands_inbox.send, route, wire.encode(answer)))
 
     def _drain_wardens(self) -> bool:
         worked = False
@@ -266,3 +273,5 @@ class Supervisor(Actor):
                 run.reached(message)
             case Exited():
                 run.recorded(lifecycle.Recorded(message.record))
+            case StackTaken():
+                self._stacks.taken(message)

@@ -9,18 +9,21 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NoReturn, assert_never
 
-from . import birth, stopping, wire
-from .actor import Actor, Timer
+from . import birth, stack_pipe, stopping, wire
+from .actor import Actor
 from .agent_link import AgentLink
+from .climbing import Climb
 from .command_lines import intake_for, start_for
 from .containment import linux, rungs
 from .containment.reaping import host_pid
 from .exit_record import Ending
 from .family import Family, fork_agent
 from .intake import Refused, Taken
+from .limiting import Limiter
 from .mailbox import KeyPair, Outbox, Post
 from .messages import (
     Claim,
@@ -29,36 +32,50 @@ from .messages import (
     EventsAcked,
     ExitAcked,
     Exited,
+    FromRun,
     Go,
     Hello,
     Interrupt,
     RungReached,
+    StackTaken,
     Stop,
+    StopMode,
+    TakeStack,
     ToRun,
 )
 from .records import ProcessIdentity
 from .roles import ZygoteStart
-from .stdio import Tail
+from .stack_pipe import StackPipe
+from .stdio import Stdio
 
 KEYS_LENGTH = 80  # two Z85 keys
 LAST_WORD_S = 5.0  # how long the exit record waits to be acked
 
 
 def main(
-    start: ZygoteStart, run_id: str, attempt: int, keys_fd: int, supervisor_pidfd: int, uid: int, gid: int
+    start: ZygoteStart,
+    run_id: str,
+    attempt: int,
+    given_fds: Sequence[int],
+    supervisor_pidfd: int,
+    uid: int,
+    gid: int,
 ) -> NoReturn:
-    """Be the warden of this run. Called by the zygote, whose ids are given, in the child it just forked."""
+    """Be the warden of this run. Called by the zygote, whose ids are given, in the child it just forked.
+
+    `given_fds` came with `Fork`: the pipe that holds the keys, then the files of the log, if one is kept.
+    """
     code = 1
     try:
         # First of all: what this process has not touched yet need not be copied twice.
         family = fork_agent(start, run_id)
         rung = rungs.RUNGS[start.kill_rung]
         birth.forget_parent_signals()
-        birth.keep_only((keys_fd, supervisor_pidfd, *family.descriptors))
+        birth.keep_only((*given_fds, supervisor_pidfd, *family.descriptors))
         birth.entitle(f"warden {run_id}")
         os.setsid()
         kill_round = rungs.settle(rung, start.user_namespace, uid, gid)
-        Warden(start, run_id, attempt, family, keys_fd, supervisor_pidfd, kill_round).run()
+        Warden(start, run_id, attempt, family, given_fds, supervisor_pidfd, kill_round).run()
         code = 0
     except BaseException:  # noqa: BLE001  # it must not become a second zygote
         traceback.print_exc()
@@ -75,7 +92,7 @@ class Warden(Actor):
         run_id: str,
         attempt: int,
         family: Family,
-        keys_fd: int,
+        given_fds: Sequence[int],
         supervisor_pidfd: int,
         kill_round: Callable[[], None],
     ) -> None:
@@ -86,15 +103,18 @@ class Warden(Actor):
         self._supervisor_pidfd = supervisor_pidfd
         self._spec = start.spec
         self._intake = intake_for(start.spec, start.settings.events.max_event_bytes)
-        self._ladder = stopping.Ladder()
-        self._deadline: Timer | None = None
         self._command_id, self._message = "", ""
         self._n = 0  # events sent
         self._unacked: list[int] = []  # the last number of each batch in flight
         self._ending = Ending(rungs.RUNGS[start.kill_rung].proof, kill_round, family.pid)
-        self._errors = Tail(start.settings.events.stderr_tail_bytes)
+        self._climb = Climb(self, family.pidfd, self._ending, self._interrupt, self._report)
+        self._limiter: Limiter | None = None  # this and the next are made when they are wanted
+        self._stacks: StackPipe | None = None
+        keys_fd, *log_fds = given_fds
         self._post, self._mailbox = self._open_mailbox(start, keys_fd)
         self._link = AgentLink(self, family.link, self._hear_agent, self._settings.events.max_batch_bytes)
+        pipes, events = (family.out_fd, family.err_fd), start.settings.events
+        self._stdio = Stdio(self, pipes, log_fds, events, self._wrote)
         self._watch_all()
         self._tell(self._hello(start.boot_id))
 
@@ -111,14 +131,12 @@ class Warden(Actor):
         self.pump(self._mailbox.fd, self._drain_mailbox)
         self.watch(self._supervisor_pidfd, self._supervisor_gone)
         self._link.listen(True)
-        self.watch(self._family.out_fd, lambda: self._hear_stdio(self._family.out_fd))
-        self.watch(self._family.err_fd, lambda: self._hear_stdio(self._family.err_fd))
         self.watch(self._family.pidfd, self._agent_gone)
         self.on_signal(signal.SIGCHLD, self._ending.reap_dead)
 
     def _hello(self, boot_id: str) -> Hello:
         own = host_pid()
-        agent_pid = int(linux.read_small("/proc/thread-self/children").split()[0])
+        agent_pid = _agent_pid()
         return Hello(
             self._run_id,
             self._attempt,
@@ -138,17 +156,21 @@ class Warden(Actor):
     def _receive(self, message: ToRun) -> None:
         match message:
             case Go():
+                if message.limits:
+                    self._limiter = Limiter(self, message.limits, self._climb.limit_hit)
                 self._link.tell(start_for(self._spec, self._run_id, message.given))
             case Stop():
                 self._command_id, self._message = message.command_id, message.message
                 self._ending.began(self.clock())
-                self._climb(
+                self._climb.climb(
                     stopping.StopAsked(message.mode, message.interrupt_grace_s, message.terminate_grace_s)
                 )
             case EventsAcked():
                 self._acked(message.n)
             case ExitAcked():
                 self.stop()
+            case TakeStack():
+                self._take_stacks(message.command_id)
             case _:
                 assert_never(message)
 
@@ -159,17 +181,29 @@ class Warden(Actor):
         if self._ending.over:
             self._hear_rest()
 
+    def _take_stacks(self, command_id: str) -> None:
+        if self._stacks is None:
+            ask = partial(self._climb.signal_agent, stack_pipe.SIGNAL)
+            self._stacks = StackPipe(self, self._family.stack_fd, ask, _agent_pid)
+        self._stacks.take(partial(self._stack_taken, command_id))
+
+    def _stack_taken(self, command_id: str, taken: stack_pipe.Taken) -> None:
+        self._tell(StackTaken(self._run_id, self._attempt, command_id, taken.text, taken.error))
+
     def _supervisor_gone(self) -> None:
         """Nobody is left to take the events or to stop the run."""
         self.unwatch(self._supervisor_pidfd)
         self._ending.orphaned = True
-        self._climb(stopping.LimitHit())
+        self._climb.climb(stopping.LimitHit())
 
     # ── from the agent ───────────────────────────────────────────────────────────────────────────
 
     def _listen_on_credit(self) -> None:
         """While all credit is used the agent's socket is left alone: it is the buffer, and the back-pressure."""
-        self._link.listen(len(self._unacked) < self._settings.events.batches_in_flight)
+        credit = len(self._unacked) < self._settings.events.batches_in_flight
+        self._link.listen(credit)
+        if self._limiter is not None:
+            self._limiter.held_up(not credit)
 
     def _hear_agent(self) -> None:
         chunk = self._link.read()
@@ -178,6 +212,9 @@ class Warden(Actor):
 
     def _take(self, taken: Taken) -> None:
         if taken.count:
+            if self._limiter is not None:
+                self._limiter.active()
+                self._limiter.wrote(len(taken.blob))
             self._tell(Events(self._run_id, self._attempt, self._n + 1, taken.count, taken.blob))
             self._n += taken.count
             self._unacked.append(self._n)
@@ -191,77 +228,32 @@ class Warden(Actor):
     def _refuse(self, refused: Refused) -> None:
         """Say so: to an agent, which logs it; for a program, which may answer anything with anything, in its log."""
         if self._spec.command:
-            self._errors.add(f"runward: a line on stdout was refused: {refused.why}\n".encode())
+            self._stdio.note(f"runward: a line on stdout was refused: {refused.why}\n".encode())
         else:
             self._link.tell(EventRefused(refused.event, refused.why))
 
     def _claimed(self, claim: Claim) -> None:
         if self._ending.claim is None:
             self._ending.claim = claim
-            self._climb(stopping.Claimed(self._settings.runs.interrupt_grace_s))
+            self._climb.climb(stopping.Claimed(self._settings.runs.interrupt_grace_s))
 
-    def _hear_stdio(self, fd: int) -> None:
-        try:
-            text = os.read(fd, 65_536)
-        except (BlockingIOError, InterruptedError):
-            return
-        if not text:
-            self.unwatch(fd)
-        elif fd == self._family.err_fd:
-            self._errors.add(text)
+    def _wrote(self, size: int) -> None:
+        if self._limiter is not None:
+            self._limiter.wrote(size)
 
     def _agent_gone(self) -> None:
         self.unwatch(self._family.pidfd)
-        self._ending.reap_agent(stopping.MODES.get(self._ladder.rung))
-        self._climb(stopping.AgentGone())
+        self._ending.reap_agent(self._climb.mode)
+        self._climb.climb(stopping.AgentGone())
         self._finish()
-
-    # ── the ladder ───────────────────────────────────────────────────────────────────────────────
-
-    def _climb(self, message: stopping.LadderMessage) -> None:
-        self._ladder, steps = stopping.climb(self._ladder, message)
-        for step in steps:
-            self._step(step)
-        if self._deadline is not None and not isinstance(message, stopping.Claimed):
-            self._deadline.cancel()
-            self._deadline = None
-        if self._ladder.wait_s is not None and self._deadline is None:
-            self._deadline = self.after(self._ladder.wait_s, self._overdue)
-
-    def _overdue(self) -> None:
-        self._deadline = None
-        self._climb(stopping.Overdue())
-
-    def _step(self, step: stopping.Step) -> None:
-        match step:
-            case stopping.Step.INTERRUPT:
-                self._link.tell(Interrupt(self._message))
-            case stopping.Step.TERMINATE:
-                self._signal_agent(signal.SIGTERM)
-                self._signal_agent(signal.SIGCONT)
-            case stopping.Step.KILL:
-                self._ending.began(self.clock())
-                self._ending.kill_all(stopping.MODES.get(self._ladder.rung))
-            case stopping.Step.REPORT:
-                mode = stopping.MODES.get(self._ladder.rung)
-                if mode is not None:
-                    self._tell(RungReached(self._run_id, self._attempt, self._command_id, mode))
-            case _:
-                assert_never(step)
-
-    def _signal_agent(self, number: int) -> None:
-        try:
-            signal.pidfd_send_signal(self._family.pidfd, number)
-        except ProcessLookupError:
-            return
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────
 
     def _finish(self) -> None:
         """All is dead: no one writes any more, so what the socket and the pipes still hold is the whole rest."""
-        for fd in (self._family.out_fd, self._family.err_fd):
-            self._hear_stdio(fd)
-            self.unwatch(fd)
+        if self._limiter is not None:
+            self._limiter.end()
+        self._stdio.finish()
         self._hear_rest()
 
     def _hear_rest(self) -> None:
@@ -279,7 +271,7 @@ class Warden(Actor):
         self._ending.told = True
         self._ending.claim = self._ending.claim or self._intake.account()
         record = self._ending.record(
-            self._n, self._ladder.stopped, self._errors.text(), self.clock(), time.time()
+            self._n, self._climb.ladder.stopped, self._stdio.errors.text(), self.clock(), time.time()
         )
         if self._ending.orphaned:
             self.stop()
@@ -289,6 +281,17 @@ class Warden(Actor):
 
     # ── telling ──────────────────────────────────────────────────────────────────────────────────
 
-    def _tell(self, message: Hello | Events | RungReached | Exited) -> None:
+    def _interrupt(self) -> None:
+        self._link.tell(Interrupt(self._message))
+
+    def _report(self, mode: StopMode) -> None:
+        self._tell(RungReached(self._run_id, self._attempt, self._command_id, mode))
+
+    def _tell(self, message: FromRun) -> None:
         if not self._ending.orphaned:
             self._mailbox.send(wire.encode(message))
+
+
+def _agent_pid() -> int:
+    """The agent's pid as /proc counts: of the warden's children it is the first, as long as it is not reaped."""
+    return int(linux.read_small("/proc/thread-self/children").split()[0])

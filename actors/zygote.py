@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import msgspec
 
-from . import birth, preloading, warden, wire
+from . import birth, preloading, stack_pipe, warden, wire
 from .actor import Actor
 from .containment import rungs
 from .containment.linux import Child, become_subreaper
@@ -40,6 +40,7 @@ def main(start: ZygoteStart) -> None:
     os.environ.update(start.spec.env)
     supervisor_pidfd = os.pidfd_open(os.getppid())
     become_subreaper()
+    stack_pipe.prepare()
     preloaded = preloading.preload(start.spec)
     if preloaded.trouble is not None:
         give_up_preload(start.control_fd, start.name, preloaded.trouble)
@@ -94,7 +95,7 @@ class Zygote(Actor):
             return
         if child is None:
             pidfd = self._supervisor_pidfd
-            warden.main(self._start, asked.run_id, asked.attempt, descriptors[0], pidfd, uid, gid)
+            warden.main(self._start, asked.run_id, asked.attempt, descriptors, pidfd, uid, gid)
         self._forked(asked, child)
 
     def _forked(self, asked: Fork, child: Child) -> None:

@@ -17,7 +17,7 @@ import msgspec
 from . import restart, wire
 from .actor import Actor, Timer
 from .errors import BadMessage
-from .messages import Fork, FromZygote, PreloadFailed, ZygoteReady
+from .messages import Fork, ForkFailed, FromZygote, PreloadFailed, ZygoteReady
 from .roles import ZygoteStart
 from .spawning import spawn_light
 from .verdict import signal_name
@@ -28,6 +28,8 @@ UNREAD_PAUSE_S = 0.01  # a zygote that has not read what it was asked is asked a
 
 #: Called with what a zygote says, and the descriptor that came with it, if any. The callee owns the descriptor.
 Heard = Callable[[FromZygote, int | None], None]
+#: Makes what `Fork` tells of, just before it is sent: runs that wait hold no descriptors. May raise OSError.
+Descriptors = Callable[[], list[int]]
 
 
 @dataclass(slots=True)
@@ -57,7 +59,7 @@ class ZygoteLink:
         self._heard = heard
         self._died = died
         self._process: _Process | None = None
-        self._waiting: list[tuple[Fork, int]] = []  # forks to ask for, each with its keys
+        self._waiting: list[tuple[Fork, Descriptors]] = []  # forks to ask for
         self._given_up: list[str] = []  # what is not preloaded any more, and why
         self.warnings: list[str] = []
 
@@ -89,33 +91,46 @@ class ZygoteLink:
         self._actor.watch(ours.fileno(), self._hear)
         self._actor.watch(self._process.pidfd, self._gone)
 
-    def fork(self, asked: Fork, keys_fd: int) -> None:
-        """Ask for a warden, once the zygote is ready; takes `keys_fd` over. Raises OSError if it can't be started."""
-        self._waiting.append((asked, keys_fd))
+    def fork(self, asked: Fork, descriptors: Descriptors) -> None:
+        """Ask for a warden, once the zygote is ready. Raises OSError if that can't be started."""
+        self._waiting.append((asked, descriptors))
         try:
             self.start()
         except OSError:
-            self._forget_waiting()
+            self._waiting.clear()
             raise
         self._ask_waiting()
 
     def _ask_waiting(self) -> None:
         while self._waiting and self._process is not None and self._process.ready:
-            asked, keys_fd = self._waiting[0]
+            asked, make = self._waiting[0]
             try:
-                socket.send_fds(self._process.control, [wire.encode(asked)], [keys_fd])
-            except BlockingIOError:
-                self._actor.after(UNREAD_PAUSE_S, self._ask_waiting)
-                return
-            except OSError:
-                return  # it is gone, and its pidfd is about to say so
-            os.close(keys_fd)
+                descriptors = make()
+            except OSError as error:
+                self._not_asked(asked, error)
+            else:
+                if not self._send(self._process.control, asked, descriptors):
+                    return
             del self._waiting[0]
 
-    def _forget_waiting(self) -> None:
-        for _, keys_fd in self._waiting:
-            os.close(keys_fd)
-        self._waiting.clear()
+    def _send(self, control: socket.socket, asked: Fork, descriptors: list[int]) -> bool:
+        """Whether it was taken; closes the descriptors."""
+        try:
+            socket.send_fds(control, [wire.encode(asked)], descriptors)
+        except BlockingIOError:
+            self._actor.after(UNREAD_PAUSE_S, self._ask_waiting)
+            return False
+        except OSError:
+            return False  # it is gone, and its pidfd is about to say so
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        return True
+
+    def _not_asked(self, asked: Fork, error: OSError) -> None:
+        """Told in a later turn, like every answer."""
+        failed = ForkFailed(asked.run_id, asked.attempt, f"what its warden needs can't be opened: {error}")
+        self._actor.after(0, lambda: self._heard(failed, None))
 
     def kill(self) -> None:
         """End a zygote that does not answer. Its wardens live on and become root's children."""
@@ -124,7 +139,7 @@ class ZygoteLink:
 
     def close(self) -> None:
         """At the supervisor's end: let it exit, and reap it. One that is still importing may never read that."""
-        self._forget_waiting()
+        self._waiting.clear()
         if self._process is not None:
             if not self._process.ready:
                 self.kill()
@@ -173,7 +188,7 @@ class ZygoteLink:
             return
         if self._intensity is not None:
             self._intensity = restart.restarted(self._intensity, time.monotonic())
-        self._forget_waiting()
+        self._waiting.clear()
         self._died()
 
     # ── the preload ──────────────────────────────────────────────────────────────────────────────
@@ -200,7 +215,7 @@ class ZygoteLink:
         try:
             self.start()
         except OSError:
-            self._forget_waiting()
+            self._waiting.clear()
             self._died()
 
     def _forget(self) -> _Process:

@@ -111,6 +111,7 @@ class EventsSettings(Section, frozen=True, kw_only=True):
     batches_in_flight: SomeCount = 4
     tail_bytes: ByteCount = 262_144
     stderr_tail_bytes: ByteCount = 4096
+    max_log_bytes: ByteCount = 1_048_576
     max_message_bytes: SomeBytes = 4_194_304
 
 

@@ -87,6 +87,7 @@ def _facade(start: FacadeStart, link: Link, journal: Reader, port: int) -> Facad
     keys = Keys(start.api_keys)
     return Facade(
         settings=settings,
+        state_dir=start.state_dir,
         link=link,
         feeds=Feeds(link, journal, settings.events.tail_bytes, time.monotonic),
         changes=Changes(link, journal),

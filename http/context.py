@@ -21,6 +21,7 @@ class Facade:
     """One facade process. `clock`: monotonic seconds; `cookie`: its session cookie's name."""
 
     settings: Settings
+    state_dir: str
     link: Link
     feeds: Feeds
     changes: Changes

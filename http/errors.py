@@ -41,6 +41,7 @@ KINDS: dict[str, Kind] = {
     "run_exists": Kind(409, _INVALID),
     "run_live": Kind(409, _INVALID),
     "idempotency_key_conflict": Kind(409, _INVALID),
+    "run_not_live": Kind(409, _INVALID),
     "body_too_large": Kind(413, _INVALID),
     "not_json": Kind(415, _INVALID),
     "expectation_failed": Kind(417, _INVALID),
@@ -51,6 +52,7 @@ KINDS: dict[str, Kind] = {
     "too_many_connections": Kind(503, _SERVER),
     "supervisor_unreachable": Kind(503, _SERVER),
     "shutting_down": Kind(503, _SERVER),
+    "stack_unavailable": Kind(504, _SERVER),
     "journal_full": Kind(507, _SERVER),
 }
 

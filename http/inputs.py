@@ -43,7 +43,7 @@ def run_input(body: StartBody) -> RunInput:
 def limits(body: StartBody) -> dict[str, float]:
     """The limits of the body, checked for shape only: the supervisor knows which there are."""
     for name, limit in (body.limits or {}).items():
-        if not math.isfinite(limit) or limit < 0:
+        if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit < math.inf:
             raise Problem("invalid_value", f"'limits.{name}' must be a number from 0 up.", param="limits")
     return body.limits or {}
 

@@ -4,7 +4,7 @@ from functools import partial
 
 from aiohttp import web
 
-from . import bulk, events, health, listing, runs, session, starting
+from . import bulk, events, health, listing, logs, runs, session, stack, starting
 from .callers import known
 from .context import Facade
 from .guard import Guard
@@ -28,6 +28,8 @@ def application(facade: Facade, guard: Guard) -> web.Application:
         web.get("/v1/runs/{run_id}", with_facade(runs.show)),
         web.delete("/v1/runs/{run_id}", with_facade(runs.delete)),
         web.get("/v1/runs/{run_id}/events", with_facade(events.events), allow_head=False),
+        web.get("/v1/runs/{run_id}/logs", with_facade(logs.logs)),
+        web.get("/v1/runs/{run_id}/stack", with_facade(stack.stack)),
         web.post("/v1/runs/{run_id}/stop", with_facade(runs.stop)),
         web.post("/v1/runs/{run_id}/kill", with_facade(runs.kill)),
     ])  # fmt: skip

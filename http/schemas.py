@@ -24,7 +24,7 @@ class StartBody(msgspec.Struct):
     session_id: str | None = None
     model: str | None = None
     metadata: dict[str, str] | None = None
-    limits: dict[str, float] | None = None
+    limits: dict[str, Any] | None = None
     parent_run_id: str | None = None
     on_disconnect: Literal["continue", "stop"] | None = None
 

@@ -10,7 +10,14 @@ WORDS = {"actors.errors", "actors.messages", "actors.records"}
 FACADE = {
     *{"http", "config"},
     *WORDS,
-    *{"actors.mailbox", "actors.wire", "actors.journal.reader", "actors.procfs", "actors.roles"},
+    *{
+        "actors.mailbox",
+        "actors.wire",
+        "actors.journal.reader",
+        "actors.logs",
+        "actors.procfs",
+        "actors.roles",
+    },
 }
 # What an embedding process needs: to start the server, and to talk to it as any client does.
 CLIENT = {"http.api_client", "http.api_errors", "http.api_results", "http.api_types"}
@@ -43,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "actors.restart": WORDS,
     "actors.admission": WORDS,
     "actors.intake": WORDS,
+    "actors.limits": {*WORDS, "config.sections"},
     "actors.verdict": {*WORDS, "actors.lifecycle"},
 }
 
@@ -82,6 +90,7 @@ PURE = {
     "actors.errors",
     "actors.intake",
     "actors.lifecycle",
+    "actors.limits",
     "actors.messages",
     "actors.records",
     "actors.restart",

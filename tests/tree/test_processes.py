@@ -27,7 +27,7 @@ DECLARED = {
     "supervisor": STDIO | {"socket", "eventpoll", "eventfd", "pidfd"} | JOURNAL,
     "facade": STDIO | {"socket", "eventpoll", "eventfd"} | JOURNAL,
     "zygote": STDIO | {"socket", "eventpoll", "pidfd"},
-    "warden": STDIO | {"socket", "eventpoll", "eventfd", "pidfd"},
+    "warden": STDIO | {"socket", "eventpoll", "eventfd", "pidfd", "stdout", "stderr"},
     "agent": STDIO - {"LOG"} | {"socket"},
 }
 ROLES = sorted(DECLARED)
@@ -77,6 +77,7 @@ def _held(server: Server, process: Process) -> dict[int, str]:
     """Descriptor number → kind, or the name of a file of this server."""
     names = {str(server.folder / "state" / name): name for name in (*JOURNAL, "lock")}
     names[str(server.folder / LOG)] = "LOG"
+    names |= {str(file): file.suffix[1:] for file in (server.folder / "state" / "logs").iterdir()}
     held = census.targets(process.pid).items()
     return {number: names.get(target) or census.kind(target) for number, target in held}
 
@@ -139,16 +140,18 @@ def test_a_process_holds_no_descriptor_but_those_declared_for_its_role(
     assert held[0] == "/dev/null"
 
 
-def test_an_agent_shares_nothing_with_others_but_its_output_and_one_socket(
+def test_an_agent_shares_nothing_with_others_but_its_output_one_socket_and_a_pipe_for_its_stacks(
     server: Server, tree: dict[str, Process]
 ) -> None:
     held, targets = _held(server, tree["agent"]), census.targets(tree["agent"].pid)
     assert [held[number] for number in (0, 1, 2)] == ["/dev/null", "pipe", "pipe"]
     more = {number: target for number, target in targets.items() if number > 2}
     assert [held[number] for number in more].count("socket") == 1
-    others = [process for role, process in tree.items() if role != "agent"]
+    others = [process for role, process in tree.items() if role not in ("agent", "warden")]
     theirs = {target for process in others for target in census.targets(process.pid).values()}
     assert theirs & set(more.values()) == set()
+    wardens = set(census.targets(tree["warden"].pid).values())
+    assert [census.kind(target) for target in wardens & set(more.values())] == ["pipe"]
 
 
 def test_the_listening_socket_is_roots_and_the_facades_alone(
@@ -248,4 +251,4 @@ def test_a_process_of_a_run_ignores_only_what_every_python_ignores(
 def test_a_process_of_a_run_has_no_handler_of_its_forebears(tree: dict[str, Process]) -> None:
     faults = {signal.SIGSEGV, signal.SIGFPE, signal.SIGABRT, signal.SIGBUS, signal.SIGILL}
     assert census.signals(tree["warden"].pid, "SigCgt") == {signal.SIGCHLD}
-    assert census.signals(tree["agent"].pid, "SigCgt") == {signal.SIGTERM} | faults
+    assert census.signals(tree["agent"].pid, "SigCgt") == {signal.SIGTERM, signal.SIGURG} | faults
