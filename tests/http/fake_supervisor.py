@@ -20,17 +20,23 @@ from runward.actors import wire
 from runward.actors.journal.writer import Writer
 from runward.actors.mailbox import KeyPair, Post
 from runward.actors.messages import (
+    RUNS_TOPIC,
     AgentInfo,
     Agents,
     AskAgents,
+    DeleteRun,
     Ping,
     Pong,
     Published,
     Refusal,
     RunAccepted,
+    RunDeleted,
+    RunsChanged,
+    RunsStopping,
     StartRun,
     StopAccepted,
     StopRun,
+    StopRuns,
     ToSupervisor,
 )
 from runward.actors.records import Reason, RunInput, RunRecord, Status
@@ -62,6 +68,7 @@ class FakeSupervisor:
         self._jobs: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
         self._runs: dict[str, tuple[int, RunRecord]] = {}
         self._seqs: dict[str, int] = {}
+        self._keys: dict[tuple[str, str], tuple[str, bytes]] = {}
         self._numbers = itertools.count(1)
         self._running = True
         self._ready = threading.Event()
@@ -183,8 +190,18 @@ class FakeSupervisor:
                 return self._start(command)
             case StopRun():
                 return self._stop(command)
+            case StopRuns():
+                live = [run_id for run_id, (_, record) in self._runs.items() if not record.status.ended]
+                return RunsStopping(command.id, live)
+            case DeleteRun():
+                return self._delete(command)
 
     def _start(self, command: StartRun) -> RunAccepted | Refusal:
+        if command.idempotency_key is not None:
+            new = (command.run_id, command.body_hash)
+            run_id, body = self._keys.setdefault((command.owner, command.idempotency_key), new)
+            if run_id != command.run_id and body == command.body_hash:
+                return RunAccepted(command.id, run_id, replayed=True)
         if command.run_id in self._runs:
             return Refusal(command.id, "run_exists", "there is such a run")
         self.inputs[command.run_id] = command
@@ -211,12 +228,20 @@ class FakeSupervisor:
         self._save(command.run_id, status=Status.STOPPING)
         return StopAccepted(command.id, command.run_id)
 
+    def _delete(self, command: DeleteRun) -> RunDeleted:
+        key, _ = self._runs.pop(command.run_id)
+        del self._seqs[command.run_id]
+        self._writer.delete_run(key)
+        self._writer.commit()
+        return RunDeleted(command.id, command.run_id)
+
     def _add(self, run_id: str, owner: str, given: RunInput, agent: str = "echo", **fields: Any) -> str:
         now = time.time()
         record = RunRecord(run_id=run_id, agent=agent, created_at=now, updated_at=now, owner=owner, **fields)
         self._runs[run_id] = (self._writer.add_run(record, given), record)
         self._seqs[run_id] = 0
         self._writer.commit()
+        self._tell_changed()
         return run_id
 
     def _save(self, run_id: str, **fields: Any) -> None:
@@ -225,6 +250,11 @@ class FakeSupervisor:
             setattr(record, name, value)
         self._writer.save_run(key, record)
         self._writer.commit()
+        self._tell_changed()
+
+    def _tell_changed(self) -> None:
+        if self.publishing:
+            self._feed.publish(RUNS_TOPIC.encode(), wire.encode(RunsChanged(self._writer.changed)))
 
     def _emit(self, run_id: str, events: list[dict[str, Any]], publish: bool) -> int:
         key, _ = self._runs[run_id]
