@@ -5,9 +5,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
-
-import setproctitle
 
 from .run import Run
 
@@ -57,7 +56,7 @@ def _bomb(run: Run, name: str, pids: str, seconds: str) -> None:
     Says that it is ready once a quarter of them has been forked. With 1 it only spins.
     """
     until = time.monotonic() + float(seconds)
-    setproctitle.setthreadtitle(name)
+    Path("/proc/self/comm").write_text(name)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     tokens = _Tokens(int(pids) - 1)
