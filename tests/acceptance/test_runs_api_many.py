@@ -164,6 +164,16 @@ def test_of_a_forgotten_run_nothing_is_left(house: Server, client: Client) -> No
     client.ended(again.json["run_id"])
 
 
+def test_the_log_files_of_a_forgotten_run_are_gone(house: Server, client: Client) -> None:
+    run_id = client.start("act", "raises")
+    client.ended(run_id)
+    files = house.folder / "state" / "logs"
+    assert [file.name for file in files.glob(f"{run_id}*")]
+    assert client.ask("DELETE", f"/v1/runs/{run_id}").status == 204
+    assert not [file.name for file in files.glob(f"{run_id}*")]
+    assert client.ask("GET", f"/v1/runs/{run_id}/logs").status == 404
+
+
 def test_a_live_run_is_not_forgotten(client: Client) -> None:
     run_id = client.begun("act", "obeys")
     answer = client.ask("DELETE", f"/v1/runs/{run_id}")
