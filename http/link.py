@@ -92,6 +92,8 @@ class Link:
     def close(self) -> None:
         """Close both sockets. Whoever waits for an answer gets none."""
         self._closed = True
+        for errand in self._seen_to:
+            errand.cancel()
         self._loop.remove_reader(self._outbox.fd)
         self._loop.remove_reader(self._feed.fd)
         self._outbox.close()

@@ -94,6 +94,22 @@ def test_twins_of_a_start_at_different_facades_are_one_run_while_the_first_is_no
     client.ended(run_id)
 
 
+def test_a_start_whose_supervisor_dies_before_it_answers_is_one_run_though_it_is_sent_again(
+    house: Server, client: Client, facades: list[Pinned]
+) -> None:
+    supervisor = house.member("supervisor").pid
+    body = {"agent": "act", "input": "obeys", "metadata": {"sent": "again"}}
+    os.kill(supervisor, signal.SIGSTOP)
+    for facade in facades[:2]:
+        facade.send("POST", "/v1/runs", body, Idempotency_Key="crash")
+    os.kill(supervisor, signal.SIGKILL)
+    answers = [facade.answer() for facade in facades[:2]]
+    answers.append(facades[2].ask("POST", "/v1/runs", body, Idempotency_Key="crash"))
+    (run_id,) = {answer.json["run_id"] for answer in answers}
+    assert _stop_all(facades[2]) == [run_id]
+    client.ended(run_id)
+
+
 def test_a_key_with_another_body_is_a_conflict_at_every_facade(client: Client, facades: list[Pinned]) -> None:
     run_id = facades[0].start({"input": "one"}, Idempotency_Key="conflict")
     for facade in facades:
