@@ -1,6 +1,7 @@
 """What a process does first: forget its parent, keep its own, hide its secrets. Each in a child of its own."""
 
 import atexit
+import json
 import os
 import resource
 import signal
@@ -13,8 +14,10 @@ import pytest
 from runward.actors import birth
 from runward.actors.birth import clean_environment, pidfd_of, start_ticks
 from runward.actors.records import ProcessIdentity
+from runward.actors.spawning import spawn_role
 
 from .forks import REPORT_FD, in_a_fork
+from .spawned import Start
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -221,6 +224,19 @@ def test_a_process_says_what_it_is() -> None:
         return Path("/proc/self/cmdline").read_bytes().rstrip(b"\0").decode()
 
     assert in_a_fork(entitle) == "runward: a test"
+
+
+def test_a_role_begins_with_its_own_descriptors_its_title_and_nothing_to_see() -> None:
+    reads, writes = os.pipe()
+    pid = spawn_role("tests.actors.spawned:look_begun", Start(writes), (writes,))
+    os.close(writes)
+    with open(reads, "rb") as report:
+        said = json.loads(report.read())
+    os.waitpid(pid, 0)
+    assert set(said["descriptors"]) == {"0", "1", "2", str(writes)}
+    assert said["descriptors"]["0"] == "/dev/null"
+    assert said["cmdline"].rstrip("\0") == "runward: test of roles"
+    assert "Max core file size        0                    0" in said["limits"]
 
 
 # ── identity ────────────────────────────────────────────────────────────────────────────────────
