@@ -19,6 +19,7 @@ from .errors import AskTimeout
 Callback = Callable[[], None]
 Pump = Callable[[], bool]
 _FOREVER = -1.0
+_LONGEST_S = 86_400.0  # epoll_wait(2) takes no more than 2**31 ms; who has longer looks again
 
 
 class Timer:
@@ -160,7 +161,9 @@ class Actor:
     def _wait_s(self) -> float:
         while self._timers and self._timers[0][2].callback is None:
             heapq.heappop(self._timers)
-        return max(0.0, self._timers[0][0] - self.clock()) if self._timers else _FOREVER
+        if not self._timers:
+            return _FOREVER
+        return min(max(0.0, self._timers[0][0] - self.clock()), _LONGEST_S)
 
     def _fire_due(self) -> None:
         now, newest = self.clock(), next(self._order)
