@@ -50,6 +50,7 @@ async def logs(call: Call) -> web.StreamResponse:
             await text.put_all(sources)
             if wanted.follow:
                 await _follow(call, text, sources, Ending(call.facade.feeds, record.run_id, key))
+            await text.end(sources)
         except ConnectionError:
             pass  # the client is gone
     return response
@@ -102,10 +103,14 @@ class Source:
             piece = files.read(self._fd, self._position, min(files.BLOCK_BYTES, self._end - self._position))
             dropped, self._position = piece.start - self._position, piece.start + len(piece.text)
             if dropped:
-                yield f"\n[runward: {dropped} bytes of {self.stream} were dropped here]\n"
+                yield f"{self.last()}\n[runward: {dropped} bytes of {self.stream} were dropped here]\n"
             elif not piece.text:
                 return
             yield self._decoder.decode(piece.text)
+
+    def last(self) -> str:
+        """What stands for a character that broke off."""
+        return self._decoder.decode(b"", final=True)
 
     def close(self) -> None:
         """Read no more."""
@@ -129,6 +134,12 @@ class Text:
                 came = True
                 await self._put(source.stream, piece, headed=len(sources) > 1)
         return came
+
+    async def end(self, sources: list[Source]) -> None:
+        """Nothing more comes."""
+        for source in sources:
+            if last := source.last():
+                await self._put(source.stream, last, headed=len(sources) > 1)
 
     async def _put(self, stream: str, piece: str, headed: bool) -> None:
         if headed and stream != self._stream:
