@@ -15,6 +15,7 @@ from .runs import start
 
 _MADE_AT = re.compile(rb'"delta":"(\d{10}\.\d{9})"')
 _BREATH_S = 0.05  # after looking into /proc, which keeps the client from reading
+_SLACK_S = 3.0  # in which all clients connect, and the events are over after the measuring
 
 
 class Reader:
@@ -54,7 +55,7 @@ class Reader:
 
 def streams(job: Job) -> Result:
     """`runs` runs of `per_s` events a second, each to `clients` clients; measured for `window_s` seconds."""
-    seconds = job.sizes["warm_s"] + job.sizes["window_s"] + 1.0
+    seconds = job.sizes["warm_s"] + job.sizes["window_s"] + _SLACK_S
     connection = Connection(job.address)
     text = f"rate {job.sizes['per_s']} {seconds}"
     run_ids = [start(connection, "bench", text) for _ in range(job.number("runs"))]
