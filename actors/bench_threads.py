@@ -25,7 +25,7 @@ from .calling import FunctionCall
 from .channel import Channel, claim_line
 from .conversation import Conversation
 from .ending import ending_of_raise, ending_of_return
-from .entrypoints import Kind, kind_of, load
+from .entrypoints import kind_of, load
 from .intake import Intake
 from .interruption import Interruption
 from .journal.writer import Writer
@@ -45,7 +45,7 @@ from .messages import (
     StopRun,
     ToSupervisor,
 )
-from .records import Exit, Reason, RunInput, RunRecord, Status, Usage
+from .records import Exit, Kind, Reason, RunInput, RunRecord, Status, Usage
 from .roles import SupervisorStart
 from .run import Run
 
