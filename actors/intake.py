@@ -26,12 +26,12 @@ _KINDS = frozenset(Kind)
 _STRIPPED = ("run_id", "seq", "timestamp")  # stamped by us
 
 
-class _Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class _Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False, kw_only=True):
     """The shape of nearly every line; told by type, which is faster than looking at a dict."""
 
     event: Literal["message.delta", "reasoning.delta"]
-    delta: str
     timestamp: float = 0.0
+    delta: str
 
 
 class _ClaimLine(msgspec.Struct, forbid_unknown_fields=True):
