@@ -1,10 +1,10 @@
 """The facade as the process that root starts."""
 
-import asyncio
 import os
 import select
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 from runward.actors import wire
 from runward.actors.messages import Ready, ShutDown
 from runward.actors.spawning import spawn_role
+from tests.support.privileges import without_privileges
 
 from .fake_supervisor import FakeSupervisor
 from .running_facade import DEADLINE_S, birth, key_of, settings
@@ -120,8 +121,22 @@ def test_a_shut_down_before_it_is_ready_is_heeded(supervisor: FakeSupervisor) ->
         facade.close()
 
 
-async def test_no_secret_can_be_read_in_proc(child: Child) -> None:
-    if os.getuid() == 0:
-        pytest.skip("root may read everything")
-    with pytest.raises(PermissionError):
-        await asyncio.to_thread(Path(f"/proc/{child.pid}/environ").read_bytes)
+def test_no_secret_can_be_read_in_proc(supervisor: FakeSupervisor) -> None:
+    """By who is of the same user; root may read everything."""
+
+    def environment(pid: int) -> bytes:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+
+    def look() -> None:
+        with subprocess.Popen(["cat"], stdin=subprocess.PIPE, env={"A": "1"}) as ordinary:
+            assert environment(ordinary.pid) == b"A=1\0"
+            ordinary.communicate()
+        facade = Child(supervisor)
+        try:
+            facade.until_ready()
+            with pytest.raises(PermissionError):
+                environment(facade.pid)
+        finally:
+            facade.close()
+
+    without_privileges(look)

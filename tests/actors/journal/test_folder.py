@@ -9,6 +9,7 @@ from runward.actors.errors import StateFolderUnusable
 from runward.actors.journal import folder as state_folder
 from runward.actors.journal.lock import StateLock
 from runward.actors.journal.writer import Writer
+from tests.support.privileges import without_privileges
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 
@@ -74,11 +75,10 @@ def test_a_read_only_file_system_is_refused(read_only_mount: Path) -> None:
         Writer(read_only_mount / "below")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="modes do not hold root back")
 def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StateFolderUnusable, match="not writable"):
-        Writer(tmp_path)
+        without_privileges(lambda: Writer(tmp_path))
 
 
 def test_a_file_in_place_of_the_folder_is_refused(folder: Path) -> None:
