@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..outcome import CommandError
 from .job import Result
 from .rows import Row
 from .servers import Server
@@ -62,7 +63,7 @@ class Bench:
         row = measured.row
         try:
             result = do_job(row.job, self._server(kind), row.quick if self._quick else row.sizes)
-        except JobFailed as failure:
+        except (JobFailed, CommandError) as failure:
             measured.problems[kind] = str(failure)
             return
         join(measured.results.setdefault(kind, {}), result)
@@ -78,14 +79,17 @@ def do_job(name: str, server: Server, sizes: Mapping[str, float]) -> Result:
     """Have a new client process do it. Raises `JobFailed`."""
     host, port = server.address
     asked = {"name": name, "host": host, "port": port, "root": server.root, "sizes": dict(sizes)}
-    client = subprocess.run(
-        [sys.executable, "-P", "-m", "runward.bin.benching.client"],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        timeout=JOB_S,
-        check=False,
-    )
+    try:
+        client = subprocess.run(
+            [sys.executable, "-P", "-m", "runward.bin.benching.client"],
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            timeout=JOB_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise JobFailed(f"the client was not done after {JOB_S:g} s") from error
     if client.returncode != 0:
         raise JobFailed(client.stderr.strip()[-600:] or f"the client ended with {client.returncode}")
     result: Result = json.loads(client.stdout)
