@@ -1,9 +1,10 @@
-"""Runs one command after another, and ends the one that runs when we are told to end."""
+"""Runs commands, one after another or side by side, and ends those that run when we are told to end."""
 
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -20,24 +21,43 @@ def run(
     It gets a process group of its own, so that it hears of a ctrl-C once and from us, whether that came from
     the terminal or by `kill`.
     """
-    child = subprocess.Popen(
-        command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
-    )
+    (code,) = run_side_by_side([(command, output)], cwd, timeout_s)
+    return code
+
+
+def run_side_by_side(
+    commands: Iterable[tuple[Sequence[str], BinaryIO | None]], cwd: str, timeout_s: float | None = None
+) -> list[int]:
+    """Their exit codes when all have ended; each command with its `output`, as `run` has it."""
+    children: list[subprocess.Popen[bytes]] = []
     try:
-        return child.wait(timeout_s)
+        for command, output in commands:
+            children.append(
+                subprocess.Popen(
+                    command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+                )
+            )
+        return [child.wait(timeout_s) for child in children]
     except BaseException:
-        end(child)
+        end(children)
         raise
 
 
-def end(child: subprocess.Popen[bytes]) -> None:
-    """Interrupt it, give it its grace, kill what is left of its group. A second ctrl-C ends the grace."""
-    with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGINT)
+def end(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Interrupt them, give them their grace, kill what is left of their groups. A second ctrl-C ends the grace."""
+    signal_groups(children, signal.SIGINT)
+    until = time.monotonic() + GRACE_S
     try:
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(GRACE_S)
+        for child in children:
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(max(0.0, until - time.monotonic()))
     finally:
+        signal_groups(children, signal.SIGKILL)
+        for child in children:
+            child.wait()
+
+
+def signal_groups(children: Sequence[subprocess.Popen[bytes]], number: int) -> None:
+    for child in children:
         with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+            os.killpg(child.pid, number)

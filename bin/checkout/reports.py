@@ -10,6 +10,9 @@ class Report:
     failed: int = 0
     left_out: tuple[str, ...] = ()
 
+    def __add__(self, other: "Report") -> "Report":
+        return Report(self.passed + other.passed, self.failed + other.failed, self.left_out + other.left_out)
+
 
 def read_report(path: str) -> Report:
     """Raises FileNotFoundError where pytest died before it could write one."""

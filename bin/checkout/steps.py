@@ -7,10 +7,11 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from . import environment
-from .children import run
+from .children import run, run_side_by_side
 from .reports import Report, read_report
 
 NO_TESTS = Report()
@@ -63,21 +64,43 @@ def types(context: Context) -> Outcome:
 
 def layout(context: Context) -> Outcome:
     """The folder layout, and which module may import what."""
-    return tests_in(context, "layout", "tests/layout")
+    return pytest(context, {"layout": ["tests/layout"]})
 
 
 def tests(context: Context) -> Outcome:
-    """All other tests."""
-    return tests_in(context, "tests", "tests", "--ignore=tests/layout")
+    """All other tests; without --slow in two processes, for most of the time is waited for."""
+    if context.slow:  # among which are measurements, and they want the machine for themselves
+        return pytest(context, {"tests": ["tests", "--ignore=tests/layout"]})
+    others = [f"--ignore={folder}" for folder in ["tests/layout", *WHOLE]]
+    return pytest(context, {"parts": ["tests", *others], "whole": WHOLE})
 
 
-def tests_in(context: Context, name: str, *which: str) -> Outcome:
-    path = os.path.join(context.scratch, f"{name}.xml")
-    slow = ["--slow"] if context.slow else []
-    ok = context.runs(context.python, "-m", "pytest", "-q", f"--junitxml={path}", *slow, *which)
-    if not os.path.exists(path):  # it died too early
-        return Outcome(False)
-    return Outcome(ok, read_report(path))
+# The folders whose tests start the whole program: about half of the time that all take.
+WHOLE = ["tests/acceptance", "tests/tree", "tests/soak", "tests/bin", "tests/embedding", "tests/bench"]
+
+
+def pytest(context: Context, runs: dict[str, list[str]]) -> Outcome:
+    """These runs of pytest, each with its name and arguments, side by side.
+
+    The first is seen as it goes, the others when all have ended.
+    """
+    reports = [os.path.join(context.scratch, f"{name}.xml") for name in runs]
+    command = [context.python, "-m", "pytest", "-q", *(["--slow"] if context.slow else [])]
+    commands = [
+        [*command, f"--junitxml={path}", *which] for path, which in zip(reports, runs.values(), strict=True)
+    ]
+    with ExitStack() as files:
+        outputs = [files.enter_context(tempfile.TemporaryFile()) for _ in commands[1:]]
+        try:
+            codes = run_side_by_side(zip(commands, [None, *outputs], strict=True), context.checkout)
+        finally:
+            for output in outputs:
+                output.seek(0)
+                print(output.read().decode(errors="replace"), end="", flush=True)
+    if not all(map(os.path.exists, reports)):  # one died too early
+        codes.append(1)
+    found = [read_report(path) for path in reports if os.path.exists(path)]
+    return Outcome(not any(codes), sum(found, NO_TESTS))
 
 
 def wheel(context: Context) -> Outcome:

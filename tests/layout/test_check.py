@@ -8,10 +8,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runward.bin.checkout import bootstrap, check, children
+from runward.bin.checkout import bootstrap, check, children, steps
 from runward.bin.checkout.reports import Report, read_report
 from runward.bin.checkout.steps import STEPS, Context, Outcome
 
+CHECKOUT = Path(__file__).parents[2]
 TESTS = """
 import pytest
 
@@ -33,6 +34,32 @@ def test_the_report_counts_and_names_what_was_left_out(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", "-p", "no:cacheprovider"]
     subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
     assert read_report(str(report)) == Report(1, 2, ("test_all.test_skipped: no model here",))
+
+
+def test_runs_side_by_side_are_both_seen_and_counted_together(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "test_one.py").write_text(TESTS)
+    (tmp_path / "test_two.py").write_text("def test_passes(): pass")
+    context = Context(str(tmp_path), sys.executable, str(tmp_path), slow=False, fix=False)
+    outcome = steps.pytest(context, {"one": ["test_one.py"], "two": ["test_two.py"]})
+    assert outcome == Outcome(False, Report(2, 2, ("test_one.test_skipped: no model here",)))
+    assert "1 failed" in (told := capfd.readouterr().out)
+    assert "\n1 passed" in told
+    assert steps.pytest(context, {"two": ["test_two.py"]}) == Outcome(True, Report(1, 0))
+
+
+def test_a_run_that_dies_before_its_report_fails_the_step_and_the_other_counts(tmp_path: Path) -> None:
+    (tmp_path / "test_one.py").write_text("import os\nos._exit(0)")
+    (tmp_path / "test_two.py").write_text("def test_passes(): pass")
+    context = Context(str(tmp_path), sys.executable, str(tmp_path), slow=False, fix=False)
+    assert steps.pytest(context, {"one": ["test_one.py"], "two": ["test_two.py"]}) == Outcome(
+        False, Report(1)
+    )
+
+
+def test_the_folders_that_have_a_run_of_their_own_are_there() -> None:
+    assert [folder for folder in steps.WHOLE if not (CHECKOUT / folder).is_dir()] == []
 
 
 def done(name: str, ok: bool, *left_out: str, strict: bool = False) -> check.Done:
@@ -87,3 +114,13 @@ def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(
     deadline = time.monotonic() + 5
     while psutil.pid_exists(grandchild) and psutil.Process(grandchild).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline, "the grandchild lives"
+
+
+def test_all_that_run_side_by_side_are_ended_when_one_takes_too_long(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(children, "GRACE_S", 0.1)
+    commands = [["sh", "-c", f"trap '' INT; echo $$ > {tmp_path}/{name}; sleep 60"] for name in "ab"]
+    with pytest.raises(subprocess.TimeoutExpired):
+        children.run_side_by_side([(command, None) for command in commands], str(tmp_path), timeout_s=0.5)
+    assert not [name for name in "ab" if psutil.pid_exists(int((tmp_path / name).read_text()))]
