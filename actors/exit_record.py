@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from .containment.reaping import end_all, reap_dead
 from .messages import Claim, ExitRecord, StopMode
-from .records import Reason
+from .records import LimitReason
 
 
 class Ending:
@@ -22,7 +22,7 @@ class Ending:
         self.rung: StopMode | None = None
         self.claim: Claim | None = None
         self.kind: str | None = None
-        self.limit: Reason | None = None
+        self.limit: LimitReason | None = None
         self.over = False  # the agent process is gone and what it left was killed
         self.told = False  # the record was sent
         self.orphaned = False

@@ -4,6 +4,7 @@ Believes only the kernel about death: the pidfd says that a warden ended; that n
 by its namespace, by its own ECHILD, or by its zygote having waited for all that it left.
 """
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -12,14 +13,14 @@ from typing import Literal
 
 import msgspec
 
-from . import lifecycle, logs, restart
+from . import birth, lifecycle, logs, restart
 from .actor import Actor
 from .containment.rungs import RUNGS
 from .errors import AskTimeout
 from .live_run import LiveRun
 from .mailbox import Guard, KeyPair
 from .messages import Fork, Forked, ForkFailed, FromZygote, PreloadFailed, WardenReaped, ZygoteReady
-from .records import Kind
+from .records import Kind, ProcessIdentity
 from .register import Register
 from .roles import SupervisorStart, ZygoteStart
 from .zygotes import ZygoteLink
@@ -38,6 +39,7 @@ class Forking:
         register: Register,
         guard: Guard,
         drain_wardens: Callable[[], bool],
+        sweep: Callable[[list[int]], None],
     ) -> None:
         self._actor = actor
         self._settings = start.settings
@@ -47,6 +49,9 @@ class Forking:
         self._register = register
         self._guard = guard
         self._drain_wardens = drain_wardens
+        self._sweep = sweep
+        self._unproved: list[LiveRun] = []
+        self._boot_id = boot_id
         self._rung = RUNGS[start.kill_rung]
         self._links = {name: self._link(start, boot_id, name) for name in start.settings.agents}
         # Agent → what its entrypoint turned out to be.
@@ -154,7 +159,9 @@ class Forking:
             why = message.error if isinstance(message, ForkFailed) else "its warden came without a pidfd"
             run.advance(lifecycle.NotForked(why))
             return
-        run.pidfd, run.warden_pid = pidfd, message.pid
+        run.pidfd = pidfd
+        with contextlib.suppress(ProcessLookupError):  # it has ended, which its pidfd says too
+            run.warden = ProcessIdentity(message.pid, birth.start_ticks(message.pid), self._boot_id)
         run.check_identity()
         self._actor.watch(pidfd, lambda: self._exited(run))
         run.advance(lifecycle.WardenForked())
@@ -185,7 +192,16 @@ class Forking:
             run.proof = self._rung.proof
             run.advance(lifecycle.WardenGone())
         elif not self._links[run.record.agent].alive:
-            run.proof = "none"  # warden and zygote were both killed where no namespace holds the rest
+            # Warden and zygote were both killed where no namespace holds the rest: what is left came to root.
+            self._unproved.append(run)
+            others = [other.warden for other in self._register.all() if other is not run]
+            self._sweep([warden.pid for warden in others if warden is not None])
+
+    def swept(self, survivors: list[int]) -> None:
+        """Root has ended what came to it, all but `survivors`."""
+        runs, self._unproved = self._unproved, []
+        for run in runs:
+            run.proof = "none" if survivors else self._rung.proof
             run.advance(lifecycle.WardenGone())
 
     def _reaped(self, run: LiveRun) -> None:

@@ -191,7 +191,7 @@ def _not_forked(state: State, message: NotForked) -> Decision:
 
 def _stop_forking(state: State, message: StopWanted) -> Decision:
     """The fork can't be called back; the plan waits for it."""
-    return replace(state, stop=state.stop or message.plan), ()
+    return replace(state, stop=_newest(state, message.plan)), ()
 
 
 def _fork_silent(state: State, message: Silent) -> Decision:
@@ -224,13 +224,16 @@ def _stop_running(state: State, message: StopWanted) -> Decision:
 
 
 def _stop_again(state: State, message: StopWanted) -> Decision:
-    """A second stop climbs one rung at once; the warden knows which. Shutdown never hides a user's stop."""
-    plan = replace(
-        message.plan, shutdown=message.plan.shutdown and (state.stop is None or state.stop.shutdown)
-    )
+    """A second stop climbs one rung at once; the warden knows which."""
+    plan = _newest(state, message.plan)
     if state.killed:
         return replace(state, stop=plan), ()
     return replace(state, stop=plan), (Effect.TELL_STOP,)
+
+
+def _newest(state: State, plan: StopPlan) -> StopPlan:
+    """The plan that counts from now on. Shutdown never hides a user's stop."""
+    return replace(plan, shutdown=plan.shutdown and (state.stop is None or state.stop.shutdown))
 
 
 def _record(state: State, message: Recorded) -> Decision:

@@ -8,17 +8,17 @@ import math
 from collections.abc import Mapping
 
 from ..config.sections import Limits
-from .records import Containment, Reason
+from .records import Containment, LimitReason
 
 #: Held by the run's warden; the others need containment that this build does not have yet.
 BY_WARDEN = ("wall_s", "idle_s", "output_bytes", "cpu_s")
 
-_REASONS: dict[str, Reason] = {
-    "memory_bytes": Reason.MEMORY_LIMIT,
-    "cpu_s": Reason.CPU_LIMIT,
-    "wall_s": Reason.WALL_LIMIT,
-    "idle_s": Reason.IDLE_LIMIT,
-    "output_bytes": Reason.OUTPUT_LIMIT,
+_REASONS: dict[str, LimitReason] = {
+    "memory_bytes": LimitReason.MEMORY_LIMIT,
+    "cpu_s": LimitReason.CPU_LIMIT,
+    "wall_s": LimitReason.WALL_LIMIT,
+    "idle_s": LimitReason.IDLE_LIMIT,
+    "output_bytes": LimitReason.OUTPUT_LIMIT,
 }
 _WHOLE = frozenset({"memory_bytes", "pids", "output_bytes"})
 _SHORTEST_LOOK_S = 0.02
@@ -57,7 +57,7 @@ def axis(name: str) -> str:
     return name.rpartition("_")[0] or name
 
 
-def reason_of(name: str) -> Reason:
+def reason_of(name: str) -> LimitReason:
     """Why a run ended that broke this limit. KeyError for one whose breach ends no run: `pids` refuses a fork."""
     return _REASONS[name]
 

@@ -31,7 +31,7 @@ from .messages import (
     TakeStack,
     ToRun,
 )
-from .records import Containment, Exit, Reason, RunInput, RunRecord, Status, Usage
+from .records import Containment, Exit, ProcessIdentity, Reason, RunInput, RunRecord, Status, Usage
 from .stopping import StopAsked, longest_s
 from .verdict import Verdict, verdict
 
@@ -100,7 +100,7 @@ class LiveRun:
         self.pidfd: int | None = None
         self.proof = NEVER_STARTED
         self.kind: str | None = None
-        self.warden_pid: int | None = None  # as the zygote said it
+        self.warden: ProcessIdentity | None = None  # by the zygote and the kernel, not by itself
         self._kill_reported = False
         self._exit_acked = False
         self._written = seq
@@ -130,9 +130,11 @@ class LiveRun:
 
     def check_identity(self) -> None:
         """Who the warden is was said by the zygote first; a later server would kill whom it names."""
-        named = self.record.warden
-        if named is not None and self.warden_pid is not None and named.pid != self.warden_pid:
-            self.record.warden = None
+        named, found = self.record.warden, self.warden
+        if named is None or found is None:
+            return
+        self.record.warden = found
+        if named.pid != found.pid:
             self.advance(lifecycle.Misbehaved("the warden says that it is another process"))
 
     def take(self, events: Events) -> None:
@@ -161,7 +163,7 @@ class LiveRun:
 
     def reached(self, rung: RungReached) -> None:
         """The warden climbs: it took the stop, and is not silent. A kill has its own patience."""
-        if rung.command_id:
+        if self.state.stop is not None and rung.command_id == self.state.stop.command_id:
             self._house.journal.finish_command(rung.command_id, self._house.now())
         if rung.rung == "kill" and self.state.phase is Phase.STOPPING and not self._kill_reported:
             self._kill_reported = True

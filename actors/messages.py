@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .records import Containment, ProcessIdentity, Reason, RunInput, Status, Usage
+from .records import Containment, LimitReason, ProcessIdentity, RunInput, Status, Usage
 
 StopMode = Literal["interrupt", "terminate", "kill"]
 
@@ -282,7 +282,7 @@ class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):
     signal: int | None
     rung: StopMode | None  # the rung that was in force when the agent ended
     stopped: bool  # a stop was in force before the agent claimed its end: the end is a cancelling
-    limit: Reason | None  # the limit that ended it
+    limit: LimitReason | None  # the limit that ended it
     claim: Claim | None
     took_ms: float | None
     proof: str
@@ -425,8 +425,23 @@ class ShutDown(Message, frozen=True, tag="shutdown"):
     grace_s: float
 
 
-FromRole = Ready
-ToRole = ShutDown
+class SweepOrphans(Message, frozen=True, tag="sweep"):
+    """To root: end every process that came to it as an orphan, but these wardens. Answered by `OrphansSwept`.
+
+    For a kill rung without a namespace, when a warden and its zygote were both killed: what the run left is root's.
+    """
+
+    keep: list[int]
+
+
+class OrphansSwept(Message, frozen=True, tag="swept"):
+    """From root: it has no child left but its roles and those that were to be kept, unless `survivors` are."""
+
+    survivors: list[int] = []
+
+
+FromRole = Ready | SweepOrphans
+ToRole = ShutDown | OrphansSwept
 
 
 # ── warden ↔ agent: JSON lines on the socketpair. What comes up is untrusted ────────────────────

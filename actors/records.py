@@ -66,6 +66,17 @@ class Kind(StrEnum):
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # what a JSON client still tells apart
 
 
+class LimitReason(StrEnum):
+    """The reasons that a warden may give for ending a run by itself; each is a `Reason`."""
+
+    OUT_OF_MEMORY = "out_of_memory"
+    MEMORY_LIMIT = "memory_limit"
+    CPU_LIMIT = "cpu_limit"
+    WALL_LIMIT = "wall_limit"
+    IDLE_LIMIT = "idle_limit"
+    OUTPUT_LIMIT = "output_limit"
+
+
 class Usage(msgspec.Struct, frozen=True):
     """Tokens, as the agent counted them."""
 

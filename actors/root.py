@@ -24,15 +24,16 @@ from . import birth, front_door, restart, wire
 from .actor import Actor
 from .containment import linux
 from .containment.probe import Found, check_required, probe
-from .containment.reaping import reap_dead
+from .containment.reaping import children, reap_dead
 from .errors import BadMessage, ContainmentMissing
 from .journal.lock import StateLock
 from .mailbox import KeyPair
-from .messages import ShutDown
+from .messages import OrphansSwept, Ready, ShutDown, SweepOrphans
 from .roles import FacadeStart, Keys, SupervisorStart
 from .spawning import spawn_role
 
 START_S = 30.0  # our own processes are up by then, or something is wrong
+SWEEP_S = 2.0
 LEAVE_S = 5.0  # a role that was told to end and has nothing left to wait for
 SUPERVISOR_MAIN = "runward.actors.supervisor:main"
 FACADE_MAIN = "runward.http.app:main"
@@ -187,9 +188,28 @@ class Root(Actor):
             self.unwatch(role.control.fileno())  # its exit says the rest
             return
         with contextlib.suppress(BadMessage):
-            wire.from_role.decode(body)
-            role.ready = True
-            self._came_up(role)
+            match wire.from_role.decode(body):
+                case Ready():
+                    role.ready = True
+                    self._came_up(role)
+                case SweepOrphans(keep):
+                    role.control.send(wire.encode(OrphansSwept(self._sweep(keep))))
+
+    def _sweep(self, keep: list[int]) -> list[int]:
+        """End what lost its parent and came here, all but `keep`. Blocks until it is gone, at most some seconds."""
+        ours = {role.pid for role in (self._supervisor, *self._facades)} | set(keep)
+
+        def kill_round() -> None:
+            for pid in set(children(os.getpid())) - ours:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+        deadline = time.monotonic() + SWEEP_S
+        while (left := set(children(os.getpid())) - ours) and time.monotonic() < deadline:
+            kill_round()
+            reap_dead(self._reaped)
+            os.sched_yield()
+        return sorted(left)
 
     def _came_up(self, role: _Role) -> None:
         if role is self._supervisor:

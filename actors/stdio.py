@@ -30,8 +30,9 @@ class Tail:
         self._kept = (self._kept + text)[-self._limit_bytes :] if self._limit_bytes else b""
 
     def text(self) -> str:
-        """What is kept; bytes that are not UTF-8 show as such."""
-        return self._kept.decode(errors="backslashreplace")
+        """What is kept, never longer; bytes that are not UTF-8 show as such."""
+        shown = self._kept.decode(errors="backslashreplace").encode()
+        return shown[-self._limit_bytes :].decode(errors="ignore") if shown else ""
 
 
 class Stdio:

@@ -27,6 +27,7 @@ from .messages import (
     FromRun,
     FromSupervisor,
     Hello,
+    OrphansSwept,
     Published,
     Ready,
     RungReached,
@@ -34,6 +35,7 @@ from .messages import (
     ShutDown,
     StackTaken,
     StopMode,
+    SweepOrphans,
     ToRun,
 )
 from .records import Containment
@@ -73,7 +75,9 @@ class Supervisor(Actor):
         bounds = {name: spec.max_concurrent for name, spec in start.settings.agents.items()}
         self._register = Register(start.settings.runs.max_live, bounds)
         guard = self._open_mailboxes()
-        self._forking = Forking(self, start, self._boot_id, self._register, guard, self._drain_wardens)
+        self._forking = Forking(
+            self, start, self._boot_id, self._register, guard, self._drain_wardens, self._ask_sweep
+        )
         self._stacks = Stacks(self, self._register)
         self._commands = Commands(self, start.settings, self._register, self._forking, self._stacks)
         self._control = socket.socket(fileno=start.control_fd)
@@ -120,8 +124,14 @@ class Supervisor(Actor):
             self._shut_down(ShutDown(0.0))  # root is gone: nothing may be orphaned
             self.unwatch(self._control.fileno())
             return
-        message = wire.to_role.decode(body)
-        self._shut_down(message)
+        match wire.to_role.decode(body):
+            case ShutDown() as message:
+                self._shut_down(message)
+            case OrphansSwept(survivors):
+                self._forking.swept(survivors)
+
+    def _ask_sweep(self, keep: list[int]) -> None:
+        self._control.send(wire.encode(SweepOrphans(keep)))
 
     def _shut_down(self, message: ShutDown) -> None:
         """End every run by the ladder, without grace the second time; then this loop."""

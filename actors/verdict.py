@@ -43,11 +43,11 @@ def verdict(state: State, proof: str, took_ms: float | None) -> Verdict:
 
 def _unrecorded(state: State, proof: str, took_ms: float | None) -> Verdict:
     """The warden's word is missing; what only it knew is null."""
+    if state.stop is not None:  # a stop that races the start wins
+        return _stopped_unrecorded(state, proof, took_ms)
     if not state.began and state.trouble is not None:
         exit = Exit(proof=proof, rung="kill" if state.killed else None)
         return Verdict(Status.FAILED, Reason.START_FAILED, exit, error=state.trouble)
-    if state.stop is not None:
-        return _stopped_unrecorded(state, proof, took_ms)
     exit = Exit(signal="SIGKILL" if state.killed else None, proof=proof)
     return Verdict(Status.FAILED, Reason.LOST, exit, error=state.trouble or WARDEN_DIED)
 
@@ -71,7 +71,8 @@ def _judged(state: State, record: ExitRecord) -> tuple[Status, Reason, str | Non
     if record.survivors:
         return _stuck(record)
     if record.limit is not None:
-        return Status.FAILED, record.limit, f"the run went over its limit: {record.limit.replace('_', ' ')}"
+        words = record.limit.replace("_", " ")
+        return Status.FAILED, Reason(record.limit), f"the run went over its limit: {words}"
     if record.stopped and record.rung is not None and state.stop is not None:
         return Status.CANCELLED, Reason.SHUTDOWN if state.stop.shutdown else _BY_RUNG[record.rung], None
     return _by_itself(record)

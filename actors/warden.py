@@ -116,6 +116,8 @@ class Warden(Actor):
         pipes, events = (family.out_fd, family.err_fd), start.settings.events
         self._stdio = Stdio(self, pipes, log_fds, events, self._wrote)
         self._watch_all()
+        # Should the zygote have died over its answer, nobody knows of this warden, and nobody would end it.
+        self._unasked = self.after(2 * self._settings.runs.start_timeout_s, self._abandoned)
         self._tell(self._hello(start.boot_id))
 
     # ── beginnings ───────────────────────────────────────────────────────────────────────────────
@@ -156,6 +158,7 @@ class Warden(Actor):
     def _receive(self, message: ToRun) -> None:
         match message:
             case Go():
+                self._unasked.cancel()
                 if message.limits:
                     self._limiter = Limiter(self, message.limits, self._climb.limit_hit)
                 self._link.tell(start_for(self._spec, self._run_id, message.given))
@@ -191,8 +194,11 @@ class Warden(Actor):
         self._tell(StackTaken(self._run_id, self._attempt, command_id, taken.text, taken.error))
 
     def _supervisor_gone(self) -> None:
-        """Nobody is left to take the events or to stop the run."""
         self.unwatch(self._supervisor_pidfd)
+        self._abandoned()
+
+    def _abandoned(self) -> None:
+        """Nobody is left to take the events or to stop the run."""
         self._ending.orphaned = True
         self._climb.climb(stopping.LimitHit())
 

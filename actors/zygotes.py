@@ -5,6 +5,7 @@ why. Forks that are asked for meanwhile wait here.
 """
 
 import os
+import select
 import signal
 import socket
 import time
@@ -23,6 +24,7 @@ from .spawning import spawn_light
 from .verdict import signal_name
 
 MESSAGE_BYTES = 65_536
+CLOSE_S = 2.0
 MAIN = "runward.actors.zygote:begin"
 UNREAD_PAUSE_S = 0.01  # a zygote that has not read what it was asked is asked again after this
 
@@ -145,6 +147,7 @@ class ZygoteLink:
                 self.kill()
             process = self._forget()
             process.control.close()
+            _await_end(process.pidfd)
             os.waitpid(process.pid, 0)
             os.close(process.pidfd)
 
@@ -235,3 +238,11 @@ def _ended(status: int) -> str:
         if code >= 0
         else f"the import died of {signal_name(-code)}"
     )
+
+
+def _await_end(pidfd: int) -> None:
+    """Until it exits, which one that is stopped never would by itself."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    if not poll.poll(CLOSE_S * 1000):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)

@@ -70,7 +70,8 @@ def _keys_are_distinct(settings: Settings) -> Iterator[Complaint]:
 def _messages_hold_a_batch(settings: Settings) -> Iterator[Complaint]:
     events = settings.events
     # A batch is closed once it is over max_batch_bytes, so its last event may stand out by max_event_bytes.
-    largest = events.max_event_bytes + events.max_batch_bytes
+    # The last word holds the output, of the size of an event, and the end of stderr.
+    largest = events.max_event_bytes + max(events.max_batch_bytes, events.stderr_tail_bytes + 1024)
     if events.max_message_bytes <= largest:
         yield (
             "events.max_message_bytes",

@@ -61,7 +61,6 @@ def test_the_largest_event_gets_through_the_smallest_messages(tmp_path: Path) ->
     assert run["last_seq"] == 20 * 31 + 3
 
 
-@pytest.mark.xfail(strict=True, reason="the last word, with up to four times stderr_tail_bytes, has no bound")
 def test_a_last_word_gets_through_with_the_end_of_a_stderr_that_is_no_text(tmp_path: Path) -> None:
     """Each byte of it takes four letters to show."""
     script = "head -c 5000 /dev/zero | tr '\\0' '\\377' >&2; echo '{\"output\":1}'"

@@ -146,7 +146,6 @@ def test_a_second_kill_does_not_cut_short_the_first_that_is_under_way(
     assert killed == []
 
 
-@pytest.mark.xfail(strict=True, reason="a limit may be any reason, those that are no limits among them")
 @pytest.mark.parametrize("reason", [Reason.COMPLETED, Reason.KILLED, Reason.SHUTDOWN, Reason.INTERRUPTED])
 def test_a_limit_that_is_none_is_not_the_reason_of_a_failure(
     house: FakeHouse, killed: list[int], reason: Reason
@@ -162,7 +161,6 @@ def test_a_limit_that_is_none_is_not_the_reason_of_a_failure(
     assert run.record.reason is not reason
 
 
-@pytest.mark.xfail(strict=True, reason="whatever command a warden names is finished in the journal")
 def test_a_warden_finishes_no_command_but_its_own_stop(house: FakeHouse) -> None:
     run = running(house)
     stop(run, command_id="stop_1")

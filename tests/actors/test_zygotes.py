@@ -208,7 +208,6 @@ def test_close_does_not_wait_for_a_zygote_that_is_not_ready(make: Callable[..., 
     assert time.monotonic() - began < 5.0
 
 
-@pytest.mark.xfail(strict=True, reason="who is stopped does not read that it should go, and is waited for")
 def test_close_does_not_wait_for_ever_for_a_zygote_that_is_stopped(tmp_path: Path) -> None:
     def close() -> bool:
         house = House(tmp_path).until_ready()

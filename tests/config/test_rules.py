@@ -58,11 +58,11 @@ def test_a_key_must_have_all_its_fields(missing: str, load_text: LoadText) -> No
     assert refusal.text.endswith("is missing")
 
 
-@pytest.mark.parametrize(("largest", "accepted"), [(299, False), (300, False), (301, True)])
+@pytest.mark.parametrize(("largest", "accepted"), [(1224, False), (1225, True)])
 def test_a_message_must_be_able_to_hold_a_batch_and_one_event_more(
     largest: int, accepted: bool, load_text: LoadText
 ) -> None:
-    text = f"[events]\nmax_event_bytes = 200\nmax_batch_bytes = 100\nmax_message_bytes = {largest}\n"
+    text = f"[events]\nmax_event_bytes = 200\nmax_batch_bytes = 100\nmax_message_bytes = {largest}\nstderr_tail_bytes = 0\n"
     if accepted:
         assert load_text(text).events.max_message_bytes == largest
     else:

@@ -239,13 +239,8 @@ def test_a_run_that_its_zygote_was_asked_for_and_died_over_ends_in_time(
 
 
 def test_when_a_zygote_and_then_its_warden_are_killed_nothing_of_the_run_is_left(
-    server: Server, client: Client, rung: str, request: pytest.FixtureRequest
+    server: Server, client: Client
 ) -> None:
-    if rung == "subreaper":
-        reason = (
-            "what the run started becomes root's child and lives on, and the end is told with proof 'none'"
-        )
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     seconds = f"1000000.{uuid4().int}"
     run_id = client.begun("act", f"fathers {seconds}", metadata={"then": "wait"})
     _killed_zygote(server, "act")
