@@ -7,6 +7,7 @@ import http
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 TESTS = Path(__file__).parent
 CHECKOUT = TESTS.parent
@@ -31,6 +32,13 @@ if (reason := broken_layout()) is not None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A quick run tries its laws on fewer examples."""
+    if not config.getoption("--slow"):
+        settings.register_profile("quick", max_examples=25)
+        settings.load_profile("quick")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runward.actors.intake import OWNED, Taken, lawful
@@ -63,19 +63,16 @@ def told(whole: Taken) -> tuple[list[Any], object, object, int]:
     return events(whole), whole.claim, whole.kind, len(whole.refused)
 
 
-@settings(max_examples=60)
 @given(streams, st.lists(st.integers(0, 10_000), max_size=6))
 def test_however_a_stream_is_cut_the_same_is_taken_and_refused(stream: bytes, at: list[int]) -> None:
     assert told(taken(*cut(stream, at))) == told(taken(stream))
 
 
-@settings(max_examples=60)
 @given(streams)
 def test_a_stream_that_trickles_is_no_different(stream: bytes) -> None:
     assert told(taken(*(stream[at : at + 7] for at in range(0, len(stream), 7)))) == told(taken(stream))
 
 
-@settings(max_examples=60)
 @given(streams, st.lists(st.integers(0, 10_000), max_size=4))
 def test_every_line_is_taken_or_refused_or_a_claim(stream: bytes, at: list[int]) -> None:
     whole = taken(*cut(stream, at))

@@ -77,7 +77,7 @@ def test_the_file_does_not_grow_beyond_its_bound_by_more_than_a_few_bytes(fd: in
 texts = st.lists(st.binary(max_size=40), max_size=30)
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 @given(texts=texts, bound=st.integers(2, 60), most=st.integers(1, 50))
 def test_whatever_is_written_reading_gives_head_and_tail_each_byte_in_its_place(
     texts: list[bytes], bound: int, most: int
@@ -100,7 +100,7 @@ def test_whatever_is_written_reading_gives_head_and_tail_each_byte_in_its_place(
         os.close(fd)
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 @given(
     said=st.lists(st.sampled_from([b"a", b"bb\n", b"\n", b"ccccc\n"]), max_size=40).map(b"".join),
     lines=st.integers(0, 12),

@@ -84,7 +84,7 @@ DATA = st.recursive(
     env=st.dictionaries(st.sampled_from(["A", "B"]), st.just("hunter2")),
     description=st.text(st.characters(exclude_categories=["Cs"])),
 )
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 def test_no_text_of_an_agents_options_or_environment_is_shown_and_the_rest_is_still_toml(
     options: dict[str, Any], env: dict[str, str], description: str
 ) -> None:
@@ -98,7 +98,7 @@ def test_no_text_of_an_agents_options_or_environment_is_shown_and_the_rest_is_st
 
 
 @given(options=st.dictionaries(st.sampled_from(["a", "b"]), DATA))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None)
 def test_an_agents_options_pass_between_processes_unchanged(options: dict[str, Any]) -> None:
     before = Settings(agents={"a": AgentSpec(name="a", command=("x",), options=options)})
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(before), type=Settings) == before

@@ -85,7 +85,7 @@ ANY_TREE = st.recursive(
 
 
 @given(tree=st.dictionaries(KNOWN_WORDS, ANY_TREE, max_size=4))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 def test_whatever_a_source_says_it_is_loaded_or_refused(tree: dict[str, Any]) -> None:
     with suppress(ConfigError):
         loaded = load(None, {"HOME": "/h"}, tree)
@@ -99,7 +99,7 @@ def test_whatever_a_source_says_it_is_loaded_or_refused(tree: dict[str, Any]) ->
         max_size=4,
     )
 )
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 def test_whatever_the_environment_says_it_is_loaded_or_refused(variables: dict[str, str]) -> None:
     with suppress(ConfigError):
         load(None, {"HOME": "/h", **variables})

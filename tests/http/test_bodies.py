@@ -209,7 +209,9 @@ JSON_VALUES = st.recursive(
 FIELDS = st.sampled_from([*StartBody.__struct_fields__, "other"])
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=3 * settings().max_examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(st.dictionaries(FIELDS, JSON_VALUES, max_size=6))
 def test_any_object_is_an_input_or_a_problem(fields: dict[str, Any]) -> None:
     try:
@@ -223,7 +225,7 @@ def test_any_object_is_an_input_or_a_problem(fields: dict[str, Any]) -> None:
     assert set(ignored) <= {"other"}
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=5 * settings().max_examples, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_body_or_a_problem(body: bytes) -> None:
     try:

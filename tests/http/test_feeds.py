@@ -177,7 +177,7 @@ FATES = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(FATES, st.integers(0, 3), st.integers(200, 2000))
 def test_no_fate_of_messages_makes_a_hole(
     fates: list[tuple[int, str]], subscribed_after: int, tail_bytes: int

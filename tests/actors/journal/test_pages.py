@@ -74,7 +74,7 @@ def write(writer: Writer, turns: list[tuple[int, int, int, bool]]) -> dict[int, 
     return written
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(turns, st.integers(0, 50), st.integers(1, 2000))
 def test_batches_read_back_in_order_from_any_event(
     turns: list[tuple[int, int, int, bool]], after: int, max_bytes: int
@@ -100,7 +100,7 @@ def listed(reader: Reader, limit: int, wanted: dict[str, Any]) -> list[RunRecord
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(records, filters, st.integers(1, 10))
 def test_pages_of_a_listing_hold_every_run_that_matches_once(
     records: list[dict[str, Any]], wanted: dict[str, Any], limit: int
