@@ -8,7 +8,7 @@ import re
 import select
 import time
 
-from .connection import READ_BYTES, Connection, Refused, SeamCounter
+from .connection import LAST_CHUNK, READ_BYTES, Connection, Refused, SeamCounter
 from .job import Job, Result, Spent
 from .jobs_events import DELTA
 from .runs import start
@@ -28,6 +28,7 @@ class Reader:
         self._connection.socket.setblocking(False)
         self._deltas = SeamCounter(DELTA)
         self._deltas.feed(first)
+        self._tail = first[-len(LAST_CHUNK) :]
 
     @property
     def fd(self) -> int:
@@ -45,7 +46,8 @@ class Reader:
         now = time.time()
         self._deltas.feed(part)
         made = _MADE_AT.search(part)
-        more = bool(part) and not part.endswith(b"\r\n0\r\n\r\n")
+        self._tail = (self._tail + part)[-len(LAST_CHUNK) :]
+        more = bool(part) and self._tail != LAST_CHUNK
         return more, None if made is None else (now - float(made[1])) * 1000
 
     def close(self) -> None:
