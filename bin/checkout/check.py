@@ -35,6 +35,8 @@ def main(checkout: str, argv: Sequence[str]) -> int:
     """Run the steps that `argv` names, or all; 0 when all went well, 1 when one did not, 130 on ctrl-C."""
     asked = parser().parse_args(argv)
     signal.signal(signal.SIGTERM, ended)
+    # `bin/check &` in a script inherits a SIGINT that is ignored, and so would the tests, which send it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         python = bootstrap.ensure(checkout, {"dev", "smollm"})
         with tempfile.TemporaryDirectory(prefix="runward-check-") as scratch:

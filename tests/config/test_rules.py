@@ -62,7 +62,8 @@ def test_a_key_must_have_all_its_fields(missing: str, load_text: LoadText) -> No
 def test_a_message_must_be_able_to_hold_a_batch_and_one_event_more(
     largest: int, accepted: bool, load_text: LoadText
 ) -> None:
-    text = f"[events]\nmax_event_bytes = 200\nmax_batch_bytes = 100\nmax_message_bytes = {largest}\nstderr_tail_bytes = 0\n"
+    others = "max_event_bytes = 200\nmax_batch_bytes = 100\nstderr_tail_bytes = 0\n"
+    text = f"[events]\n{others}max_message_bytes = {largest}\n"
     if accepted:
         assert load_text(text).events.max_message_bytes == largest
     else:

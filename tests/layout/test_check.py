@@ -1,5 +1,6 @@
 """`bin/check`: what its summary says, what counts as a failure, and that it leaves no process behind."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -101,6 +102,21 @@ def test_a_step_that_fails_does_not_keep_the_next_one_from_running(
     assert check.main("/", []) == 1
     assert "1 of 2 steps ok" in capsys.readouterr().out
     assert check.main("/", ["second"]) == 0
+
+
+def test_in_the_background_of_a_script_the_tests_can_be_interrupted_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def step(context: Context) -> Outcome:
+        return Outcome(signal.getsignal(signal.SIGINT) != signal.SIG_IGN)
+
+    monkeypatch.setattr(check, "STEPS", {"step": step})
+    monkeypatch.setattr(bootstrap, "ensure", lambda checkout, extras: "python")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert check.main("/", []) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(
