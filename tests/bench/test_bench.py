@@ -16,7 +16,16 @@ BENCH = [sys.executable, "-P", "-m", "runward", "bench"]
 
 
 def bench(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([*BENCH, *words], cwd=cwd, capture_output=True, text=True, check=False, timeout=55)
+    process = subprocess.Popen(
+        [*BENCH, *words], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        out, err = process.communicate(timeout=50)
+    except BaseException:
+        process.terminate()  # not kill: it has servers to end
+        process.communicate()
+        raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 @pytest.fixture(scope="module")
