@@ -149,7 +149,8 @@ class LiveRun:
             self._n += events.count
             self._batches_unacked += 1
             self._append(events.count, events.blob)
-            if self._batches_unacked == 1:
+            # Not every batch: an acknowledgement wakes the warden, and half its credit is enough to go on with.
+            if self._batches_unacked == max(1, self._house.batches_in_flight // 2):
                 self._house.then(self._ack)
 
     def recorded(self, exited: lifecycle.Recorded) -> None:

@@ -50,6 +50,7 @@ def main(start: SupervisorStart) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is root's
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     supervisor = Supervisor(start)
+    birth.settle_memory()
     supervisor.run()
     supervisor.end()
 

@@ -34,6 +34,7 @@ def main(start: FacadeStart) -> None:
     birth.begin_role(f"facade {start.index}", (start.listen_fd, start.control_fd))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for root, which then tells us
     _allow_descriptors(start.settings.http.max_connections + SPARE_DESCRIPTORS)
+    birth.settle_memory()
     asyncio.run(serve(start))
 
 
