@@ -75,8 +75,8 @@ def tests(context: Context) -> Outcome:
     return pytest(context, {"parts": ["tests", *others], "whole": WHOLE})
 
 
-# The folders whose tests start the whole program: about half of the time that all take.
-WHOLE = ["tests/acceptance", "tests/tree", "tests/soak", "tests/bin", "tests/embedding", "tests/bench"]
+# About half of the time that all take.
+WHOLE = ["tests/acceptance", "tests/tree", "tests/embedding"]
 
 
 def pytest(context: Context, runs: dict[str, list[str]]) -> Outcome:
@@ -86,6 +86,7 @@ def pytest(context: Context, runs: dict[str, list[str]]) -> Outcome:
     """
     reports = [os.path.join(context.scratch, f"{name}.xml") for name in runs]
     command = [context.python, "-m", "pytest", "-q", *(["--slow"] if context.slow else [])]
+    command += ["-o", "junit_family=xunit1"]  # the one that has room for the figures a test records
     commands = [
         [*command, f"--junitxml={path}", *which] for path, which in zip(reports, runs.values(), strict=True)
     ]

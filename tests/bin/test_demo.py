@@ -62,7 +62,9 @@ def test_json_is_one_document_with_every_run_and_its_receipt(folder: Path) -> No
     assert not any(psutil.pid_exists(run["pid"]) for run in document["runs"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)]
+)
 def test_a_signal_in_the_middle_leaves_nothing(number: signal.Signals, folder: Path) -> None:
     with on_pipes(["demo"], {"TMPDIR": str(folder)}) as command:
         command.await_saying("spinning")

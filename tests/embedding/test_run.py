@@ -87,7 +87,7 @@ class LeftError(Exception):
     """Of the test's own."""
 
 
-@pytest.mark.parametrize("error", [LeftError, KeyboardInterrupt])
+@pytest.mark.parametrize("error", [pytest.param(LeftError, marks=pytest.mark.slow), KeyboardInterrupt])
 def test_an_exception_here_ends_the_run_and_goes_on(error: type[BaseException]) -> None:
     servers = running._servers()
     pids = []

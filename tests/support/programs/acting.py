@@ -114,7 +114,9 @@ def tidies(_: str) -> None:
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, tidy)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # no print within a print
     say(event="message.delta", delta="ready")
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     signal.pause()
 
 
