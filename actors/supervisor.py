@@ -85,6 +85,7 @@ class Supervisor(Actor):
         self._control.setblocking(False)
         self.watch(start.control_fd, self._root_says)
         self._recover()
+        self.turn_ended()  # what was lost is written before anybody asks how it stands
         self._forking.warm_up()
         self._control.send(wire.encode(Ready()))
 
@@ -166,10 +167,13 @@ class Supervisor(Actor):
                 action()
             self._commit()
 
-    def _commit(self) -> None:
+    def _write(self) -> None:
         runs, self._touched = self._touched, []
         for run in runs:
             run.write()
+
+    def _commit(self) -> None:
+        self._write()
         if self.journal.commit() and self.journal.changed != self._told_changed:
             self._told_changed = self.journal.changed
             self.then(self._tell_changed)
@@ -210,6 +214,7 @@ class Supervisor(Actor):
         return worked
 
     def _last_seq(self, run_id: str) -> int:
+        self._write()  # a run may have ended in this turn: its readers must be told of its last event
         run = self._register.get(run_id)
         if run is not None:
             return run.seq
