@@ -52,7 +52,7 @@ class Forking:
         self._sweep = sweep
         self._unproved: list[LiveRun] = []
         self._boot_id = boot_id
-        self._rung = RUNGS[start.kill_rung]
+        self._rung = RUNGS[start.found.rung]
         self._links = {name: self._link(start, boot_id, name) for name in start.settings.agents}
         # Agent → what its entrypoint turned out to be.
         self.kinds = {
@@ -68,8 +68,8 @@ class Forking:
             paths=start.paths,
             server_key=start.server_keys.public,
             boot_id=boot_id,
-            kill_rung=start.kill_rung,
-            user_namespace=start.user_namespace,
+            kill_rung=start.found.rung,
+            user_namespace=start.found.user_namespace,
         )
         supervision = self._settings.supervision
         intensity = restart.Intensity(supervision.restart_intensity, supervision.restart_period_s)

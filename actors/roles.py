@@ -7,6 +7,7 @@ Descriptors are numbers that are valid in the child.
 import msgspec
 
 from ..config.sections import AgentSpec, Settings
+from .containment.findings import Found
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -54,9 +55,7 @@ class SupervisorStart(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: str
     server_keys: Keys
     facade_keys: dict[str, bytes]  # name → public key
-    kill_rung: str  # what holds every run here: a name in `containment.rungs.RUNGS`
-    user_namespace: bool
-    missing: tuple[str, ...] = ()  # better rungs that this machine refuses, and why
+    found: Found  # what holds every run here
 
 
 class FacadeStart(msgspec.Struct, frozen=True, kw_only=True):

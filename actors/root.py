@@ -23,7 +23,8 @@ from ..config.sections import Settings
 from . import birth, front_door, restart, wire
 from .actor import Actor
 from .containment import linux
-from .containment.probe import Found, check_required, probe
+from .containment.findings import Found
+from .containment.probe import check_required, probe
 from .containment.reaping import children, reap_dead
 from .errors import BadMessage, ContainmentMissing
 from .journal.lock import StateLock
@@ -145,9 +146,7 @@ class Root(Actor):
             state_dir=str(self._state_dir),
             server_keys=self._server_keys,
             facade_keys={f"facade {n}": keys.public for n, keys in enumerate(self._facade_keys, 1)},
-            kill_rung=self._found.rung.name,
-            user_namespace=self._found.user_namespace,
-            missing=self._found.missing,
+            found=self._found,
         )
         return start, [control_fd]
 

@@ -64,8 +64,8 @@ class Supervisor(Actor):
         self._settings = start.settings
         self._boot_id = birth.boot_id()
         self.journal = Writer(Path(start.state_dir), start.settings.state.synchronous)
-        self.rung = RUNGS[start.kill_rung]
-        self.containment = Containment(kill=self.rung.level, missing=list(start.missing))
+        self.rung = RUNGS[start.found.rung]
+        self.containment = Containment(kill=self.rung.level, missing=list(start.found.missing))
         self.start_timeout_s = self._settings.runs.start_timeout_s
         self.kill_silence_s = self._settings.supervision.kill_silence_s
         self.batches_in_flight = self._settings.events.batches_in_flight

@@ -1,51 +1,68 @@
-"""Finds out what this machine allows, by doing it in a throw-away process, and what is the best of it."""
-
-import os
-from dataclasses import dataclass
+"""Finds out what this machine allows, by doing it in throw-away processes, and what is the best of it."""
 
 from ..errors import ContainmentMissing
-from .rungs import LEVELS, PIDNS, RUNGS, SUBREAPER, KillRung, try_rung
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What holds a run here. `missing` names each better rung with the kernel's answer to it."""
-
-    rung: KillRung
-    user_namespace: bool
-    missing: tuple[str, ...]
+from .cgroup_trials import try_cgroups
+from .findings import Found, Tried
+from .rungs import LEVELS, RUNGS, KillRung
+from .throwaway import why
+from .trials import in_user_namespace, try_kernel
 
 
 def probe(wanted: str = "auto") -> Found:
-    """The best rung, or the `wanted` one. Raises `ContainmentMissing` if that can't be had.
+    """The best rung, or the `wanted` one, and all that was tried. Raises `ContainmentMissing` if it can't be had.
 
-    Forks: call it in a process with one thread. Takes some milliseconds.
+    Forks: call it in a process with one thread. Takes some 40 ms. Where cgroups are ours to arrange, this process
+    may step aside into a cgroup of its own.
     """
+    kernel = try_kernel()
+    cgroups, places = try_cgroups()
+    return choose(Found(rung="", tried=kernel | cgroups, places=places), wanted)
+
+
+def choose(found: Found, wanted: str) -> Found:
+    """What was found, with the best rung of it, or the `wanted` one. Pure. Raises `ContainmentMissing`."""
     missing: list[str] = []
-    if wanted in ("auto", PIDNS.name):
-        for user_namespace in (False, True) if os.geteuid() == 0 else (True,):
-            error = try_rung(PIDNS, user_namespace)
-            if error is None:
-                return Found(PIDNS, user_namespace, ())
-            missing.append(
-                f"{PIDNS.level} pid namespace{' in a user namespace' * user_namespace}: {error.strerror}"
+    for rung in _candidates(wanted):
+        refusal = _refusal(found, rung)
+        if refusal is None:
+            return Found(
+                rung=rung.name,
+                user_namespace="pid_namespace" in rung.needs
+                and in_user_namespace(found.tried["pid_namespace"]),
+                missing=tuple(missing),
+                tried=found.tried,
+                places=found.places,
             )
-    if wanted == PIDNS.name:
+        missing.append(f"{rung.level} {rung.title}: {refusal}")
+    if wanted in RUNGS:
         raise ContainmentMissing(f"containment.kill = {wanted!r} can't be had here: {'; '.join(missing)}")
-    error = try_rung(SUBREAPER, False)
-    if error is not None:
-        raise ContainmentMissing(f"no kill rung can be had here: {'; '.join(missing)}; {error}")
-    return Found(RUNGS[SUBREAPER.name], False, tuple(missing))
+    raise ContainmentMissing(f"no kill rung can be had here: {'; '.join(missing)}")
 
 
 def check_required(found: Found, required: tuple[str, ...]) -> None:
     """Raise `ContainmentMissing`, naming each requirement (like "kill>=K1-") that is not met, and why."""
     unmet = [requirement for requirement in required if not _met(found, requirement)]
     if unmet:
-        why = "; ".join(found.missing) or f"this build reaches {found.rung.level}"
+        why = "; ".join(found.missing) or f"this build reaches {RUNGS[found.rung].level}"
         raise ContainmentMissing(f"containment.require asks for {', '.join(unmet)}: {why}")
+
+
+def _candidates(wanted: str) -> list[KillRung]:
+    """Best first. Who asks for one gets that or nothing."""
+    if wanted in RUNGS:
+        return [RUNGS[wanted]]
+    return sorted(RUNGS.values(), key=lambda rung: -LEVELS.index(rung.level))
+
+
+def _refusal(found: Found, rung: KillRung) -> str | None:
+    """Why it can't be had."""
+    for mechanism in rung.needs:
+        if not found.works(mechanism):
+            return why(found.tried.get(mechanism, Tried(errno=1)))
+    return None
 
 
 def _met(found: Found, requirement: str) -> bool:
     axis, _, level = requirement.partition(">=")
-    return axis == "kill" and level in LEVELS and LEVELS.index(found.rung.level) >= LEVELS.index(level)
+    held = RUNGS[found.rung].level
+    return axis == "kill" and level in LEVELS and LEVELS.index(held) >= LEVELS.index(level)

@@ -19,12 +19,14 @@ class KillRung:
 
     name: str  # in settings and ZygoteStart
     level: str  # as the ladder of containment calls it
+    title: str  # for people
     proof: str
     gone_with_warden: bool
+    needs: tuple[str, ...]  # mechanisms, by the names that `trials` gives them
 
 
-PIDNS = KillRung("pidns", "K3", "pidns", gone_with_warden=True)
-SUBREAPER = KillRung("subreaper", "K1-", "echild", gone_with_warden=False)
+PIDNS = KillRung("pidns", "K3", "pid namespace", "pidns", gone_with_warden=True, needs=("pid_namespace",))
+SUBREAPER = KillRung("subreaper", "K1-", "subreaper", "echild", gone_with_warden=False, needs=("subreaper",))
 RUNGS = {rung.name: rung for rung in (PIDNS, SUBREAPER)}
 LEVELS = ("K0", "K1-", "K1", "K2", "K3", "K4")  # weakest first
 

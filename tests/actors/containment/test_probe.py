@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from runward.actors.containment import linux, rungs
-from runward.actors.containment.probe import Found, check_required, probe
+from runward.actors.containment.findings import Found, Tried
+from runward.actors.containment.probe import check_required, choose, probe
 from runward.actors.containment.rungs import LEVELS, PIDNS, RUNGS, SUBREAPER
 from runward.actors.errors import ContainmentMissing
 from tests.support.rungs import skip_unless_held
@@ -36,7 +37,7 @@ def found(wanted: str = "auto") -> Any:
         what = probe(wanted)
     except ContainmentMissing as missing:
         return str(missing)
-    return [what.rung.name, what.user_namespace, list(what.missing)]
+    return [what.rung, what.user_namespace, list(what.missing)]
 
 
 # ── where nothing is withheld ───────────────────────────────────────────────────────────────────
@@ -98,7 +99,7 @@ NO_ROOM = os.strerror(errno.ENOSPC)
 def test_without_pid_namespaces_the_subreaper_is_found_and_both_refusals_are_told() -> None:
     assert in_a_namespace_with({"pid": 0}, found) == [
         *("subreaper", False),
-        [f"K3 pid namespace: {NO_ROOM}", f"K3 pid namespace in a user namespace: {NO_ROOM}"],
+        [f"K3 pid namespace: {NO_ROOM} (in a user namespace: {NO_ROOM})"],
     ]
 
 
@@ -113,7 +114,7 @@ def test_without_user_namespaces_an_ordinary_user_has_the_subreaper_and_is_told_
         become_nobody()
         return in_a_namespace_with({"user": 0}, found)
 
-    assert in_a_fork(work) == ["subreaper", False, [f"K3 pid namespace in a user namespace: {NO_ROOM}"]]
+    assert in_a_fork(work) == ["subreaper", False, [f"K3 pid namespace: {NO_ROOM}"]]
 
 
 @needs_root
@@ -196,14 +197,14 @@ def test_in_such_a_container_nothing_survives_either(number: int) -> None:
 
 # ── what is required ────────────────────────────────────────────────────────────────────────────
 
-K3 = Found(PIDNS, False, ())
-K1 = Found(SUBREAPER, False, ("K3 pid namespace: Operation not permitted",))
+K3 = Found(rung="pidns")
+K1 = Found(rung="subreaper", missing=("K3 pid namespace: Operation not permitted",))
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_level_is_met_by_itself_and_whatever_is_stronger(level: str) -> None:
     for held in (K3, K1):
-        met = LEVELS.index(held.rung.level) >= LEVELS.index(level)
+        met = LEVELS.index(RUNGS[held.rung].level) >= LEVELS.index(level)
         if met:
             check_required(held, (f"kill>={level}",))
         else:
@@ -234,3 +235,35 @@ def test_what_is_not_understood_is_not_met(requirement: str) -> None:
 
 def test_nothing_required_is_always_met() -> None:
     check_required(K1, ())
+
+
+# ── the choice ──────────────────────────────────────────────────────────────────────────────────
+
+NO = Tried(errno.EPERM)
+IN_USER = Tried(detail="in a user namespace")
+
+
+def chosen(wanted: str = "auto", **tried: Tried) -> list[Any]:
+    what = choose(Found(rung="", tried=tried), wanted)
+    return [what.rung, what.user_namespace, list(what.missing)]
+
+
+def test_the_best_that_works_is_chosen() -> None:
+    assert chosen(pid_namespace=Tried(), subreaper=Tried()) == ["pidns", False, []]
+    assert chosen(pid_namespace=IN_USER, subreaper=Tried()) == ["pidns", True, []]
+
+
+def test_what_is_better_and_refused_is_named() -> None:
+    told = ["K3 pid namespace: Operation not permitted"]
+    assert chosen(pid_namespace=NO, subreaper=Tried()) == ["subreaper", False, told]
+
+
+def test_who_asks_for_one_gets_that_and_hears_of_no_other() -> None:
+    assert chosen("subreaper", pid_namespace=NO, subreaper=Tried()) == ["subreaper", False, []]
+    with pytest.raises(ContainmentMissing, match=r"'pidns' can't be had here: K3 pid namespace: Operation"):
+        chosen("pidns", pid_namespace=NO, subreaper=Tried())
+
+
+def test_where_nothing_works_nothing_is_chosen() -> None:
+    with pytest.raises(ContainmentMissing, match=r"no kill rung can be had here: K3 .*; K1- subreaper: "):
+        chosen(pid_namespace=NO, subreaper=NO)
