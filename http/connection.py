@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 
 from . import errors
 from .errors import Problem
@@ -75,7 +75,7 @@ class Connection(web.RequestHandler):
             _log.error("a %s of %s failed", request.method, request.path, exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun: it can only be cut off")
-        return _Final(errors.from_http(431 if isinstance(exc, LineTooLong) else status), self._home.guard)
+        return _Final(errors.from_http(431 if _is_too_large(exc) else status), self._home.guard)
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
@@ -106,6 +106,13 @@ class _Final(web.Response):
 
 
 _TOO_MANY = "This server holds as many connections as it may (http.max_connections). Try again in a moment."
+
+
+def _is_too_large(exc: BaseException | None) -> bool:
+    """Whether headers were too long or too many; for the latter aiohttp has a text and no type."""
+    return isinstance(exc, LineTooLong) or (
+        isinstance(exc, BadHttpMessage) and exc.message.startswith("Too many headers")
+    )
 
 
 def _in_our_shape(error: web.HTTPException) -> web.Response:
