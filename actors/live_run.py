@@ -36,6 +36,9 @@ from .stopping import StopAsked, longest_s
 from .verdict import Verdict, verdict
 
 INTERRUPT_MESSAGE = "Stop requested via API"
+#: A turn's events that are more than this are only announced, and read from the journal: the queues of the feed are
+#: counted in messages, and a facade that hangs while runs flood would let them grow by the size of these.
+FED_BYTES = 65_536
 NEVER_STARTED = "never_started"
 _SPEAKING = frozenset({Phase.RUNNING, Phase.STOPPING})  # phases in which a warden has events to send
 _TERMINAL = {
@@ -301,7 +304,8 @@ class LiveRun:
         first, self._written = self._written + 1, self.seq
         self._house.journal.append(self.key, first, self.seq, blob)
         published = Published(first, self.seq - first + 1, self.state.phase is Phase.ENDED)
-        self._house.then(lambda: self._house.publish(self.record.run_id, published, blob))
+        fed = blob if len(blob) <= FED_BYTES else b""
+        self._house.then(lambda: self._house.publish(self.record.run_id, published, fed))
 
     def _save(self) -> None:
         self.record.updated_at = self._house.now()

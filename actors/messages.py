@@ -204,6 +204,7 @@ FromSupervisor = RunAccepted | StopAccepted | Refusal | Pong | Agents | RunsStop
 class Published(Message, frozen=True, tag="published"):
     """Events `first` … `first + count - 1` are in the journal; their JSON lines follow in the next frame.
 
+    That frame is empty if they are many: then it is the journal that has them.
     `count` 0 is the welcome that a new subscriber is sent: `first` is then the number of the next event.
     """
 

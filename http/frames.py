@@ -5,6 +5,8 @@ event (WHATWG HTML, 9.2 "Server-sent events"). Lines are JSON objects that begin
 newline, and end with one; the frame puts `run_id` and `seq` in front of the line's own fields.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 
 TERMINAL = frozenset({"run.completed", "run.failed", "run.cancelled"})
@@ -92,3 +94,17 @@ class Slice:
         if seq < self.first:
             return self
         return Slice(self.run_id, seq + 1, self.last, skip(self.lines, seq + 1 - self.first), self.ended)
+
+    def pieces(self, max_bytes: int) -> Iterator["Slice"]:
+        """The same events in order, cut so that each piece has about `max_bytes` of lines, one event at least."""
+        first, start = self.first, 0
+        while len(self.lines) - start > max_bytes:
+            end = self.lines.rfind(b"\n", start, start + max_bytes) + 1
+            end = end or self.lines.find(b"\n", start) + 1  # one event that is larger by itself
+            last = first + self.lines.count(b"\n", start, end) - 1
+            yield Slice(self.run_id, first, last, self.lines[start:end], self.ended and last == self.last)
+            first, start = last + 1, end
+        if start == 0:
+            yield self
+        elif start < len(self.lines):
+            yield Slice(self.run_id, first, self.last, self.lines[start:], self.ended)

@@ -17,7 +17,8 @@ from .tail import Tail, merged
 FEW_FOLLOWERS = 10
 PACE_S = 0.015  # with many followers, at most one write to each in this time
 FLUSH_BYTES = 65_536  # … unless this much has gathered
-PAGE_BYTES = 65_536  # what a follower that is behind is given at once: about half a millisecond of work
+READ_BYTES = 262_144  # of what was read at once, this much is kept for others
+PIECE_BYTES = 32_768  # what a follower is given at once, however much came at once: some 0.2 ms of work
 
 
 class Follower(Protocol):
@@ -47,6 +48,9 @@ class RunFeed:
         self.heard = True  # something since the last check
         self._journal = journal
         self._tail = Tail(tail_bytes)
+        self._read = Tail(
+            READ_BYTES
+        )  # what was read last of the journal, for all who are about as far behind
         self._pending: list[Slice] = []
         self._pending_bytes = 0
         self._pushed_at = 0.0
@@ -61,7 +65,7 @@ class RunFeed:
         last = note.first + note.count - 1
         if last < known or (last == known and not note.ended):
             return
-        if note.count == 0 or note.first > known + 1:
+        if not lines or note.first > known + 1:
             self.jump(last, note.ended)
         elif last > known:
             news = Slice(self.run_id, note.first, last, lines, note.ended)
@@ -97,9 +101,24 @@ class RunFeed:
     # ── what followers want ───────────────────────────────────────────────────────────────────────────────────
 
     def page(self, after: int) -> Slice | None:
-        """About `PAGE_BYTES` of events after `after`, from the tail or the journal; None if there is none."""
-        kept = self._tail.after(after, PAGE_BYTES)
-        return kept or page(self._journal, self.run_id, self.key, after, PAGE_BYTES)
+        """About `PIECE_BYTES` of events after `after`, from memory or the journal; None if there is none.
+
+        Who is at the same event gets the same object, so that its frames are made once.
+        """
+        kept = self._tail.after(after, PIECE_BYTES // 2) or self._read.after(after, PIECE_BYTES // 2)
+        if kept is not None:
+            return kept
+        found = page(self._journal, self.run_id, self.key, after, 2 * PIECE_BYTES)
+        return None if found is None else self._keep(found)
+
+    def _keep(self, found: Slice) -> Slice:
+        """The first piece of what was read, which may be all of a turn of the supervisor."""
+        self._read.clear()
+        pieces = found.pieces(PIECE_BYTES)
+        first = next(pieces)
+        if first.lines:  # a gap has none, and is nobody else's
+            self._read.fill(first, pieces)
+        return first
 
     def close(self) -> None:
         """This facade goes: every follower is told to end, and its client to come again."""
@@ -124,10 +143,11 @@ class RunFeed:
         news = merged(self._pending)
         self._pending = []
         self._pending_bytes = 0
-        self._tail.keep(news)
-        self.head, self.ended = news.last, news.ended
-        for follower in tuple(self.followers):
-            follower.offer(news)
+        for piece in news.pieces(PIECE_BYTES):
+            self._tail.keep(piece)
+            self.head, self.ended = piece.last, piece.ended
+            for follower in tuple(self.followers):
+                follower.offer(piece)
 
     def _rouse_all(self) -> None:
         for follower in tuple(self.followers):

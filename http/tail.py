@@ -1,6 +1,7 @@
-"""The newest events of one run, in memory, for everyone who follows it here."""
+"""Some events of one run in memory, the newest or those that were read last, for everyone who follows it here."""
 
 from collections import deque
+from collections.abc import Iterable
 
 from .frames import Slice
 
@@ -24,6 +25,14 @@ class Tail:
         self._bytes += len(news.lines)
         while self._bytes > self._max_bytes:
             self._bytes -= len(self._slices.popleft().lines)
+
+    def fill(self, first: Slice, others: Iterable[Slice]) -> None:
+        """Hold these, as many as there is room for; the newest are left out."""
+        self.keep(first)
+        for news in others:
+            if self._bytes + len(news.lines) > self._max_bytes:
+                return
+            self.keep(news)
 
     def clear(self) -> None:
         """Forget all: what comes next does not follow on what is here."""

@@ -4,7 +4,7 @@ import pytest
 
 from runward.actors import live_run
 from runward.actors.lifecycle import Phase, Recorded, WardenGone
-from runward.actors.live_run import INTERRUPT_MESSAGE
+from runward.actors.live_run import FED_BYTES, INTERRUPT_MESSAGE
 from runward.actors.messages import (
     Claim,
     Events,
@@ -80,6 +80,19 @@ def test_only_the_last_that_is_published_says_that_the_run_ended(house: FakeHous
     assert [published for published, _ in house.published] == [
         *(Published(1, 1), Published(2, 1), Published(3, 1, True)),
     ]
+
+
+def test_many_events_of_a_turn_are_only_announced(house: FakeHouse) -> None:
+    run = running(house)
+    house.commit()
+    house.published.clear()
+    event = b'{"event":"message.delta","timestamp":1.0,"delta":"%b"}\n' % (b"x" * (FED_BYTES // 2))
+    run.take(Events("run_1", 1, 1, 1, event))
+    house.commit()
+    run.take(Events("run_1", 1, 2, 2, event + event))
+    house.commit()
+    assert house.published == [(Published(3, 1), event), (Published(4, 2), b"")]
+    assert house.journal.blob.endswith(event * 3)
 
 
 def test_a_run_begins_when_its_warden_has_greeted(house: FakeHouse) -> None:

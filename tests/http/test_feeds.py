@@ -144,8 +144,57 @@ async def test_the_pace_holds_back_no_more_than_a_little() -> None:
     assert len(large.data) > run_feed.FLUSH_BYTES
     tell(feeds, large)
     feeds.flush()
-    assert followers[0].offered == [(1, 1), (2, 2001)]
+    assert (followers[0].offered[0], followers[0].offered[-1][1]) == ((1, 1), 2001)
     feed.stop()
+
+
+def test_what_comes_at_once_is_offered_in_pieces() -> None:
+    feeds, journal, _, _ = room()
+    follower = Follower()
+    feeds.join(RUN, KEY, follower)
+    tell(feeds, journal.append(4000, end=True))
+    feeds.flush()
+    offered = follower.offered
+    assert len(offered) > 2
+    assert [first for first, _ in offered] == [1, *(last + 1 for _, last in offered[:-1])]
+    assert offered[-1][1] == 4000
+
+
+def test_what_is_only_announced_is_in_the_journal() -> None:
+    feeds, journal, _, _ = room()
+    follower = Follower()
+    feed = feeds.join(RUN, KEY, follower)
+    tell(feeds, journal.append(2))
+    feeds.flush()
+    journal.append(3, end=True)
+    feeds.hear(RUN, Published(3, 3, ended=True), b"")
+    feeds.flush()
+    assert (feed.head, feed.ended, read_from(feed, 2)) == (5, True, [3, 4, 5])
+    assert (follower.offered, follower.roused) == ([(1, 2)], 1)
+
+
+def test_those_who_are_about_as_far_behind_share_what_is_read_and_its_frames() -> None:
+    feeds, journal, _, _ = room(tail_bytes=1000)
+    journal.append(4000)  # one row, as a turn of the supervisor is
+    journal.append(1)
+    feed = feeds.join(RUN, KEY, Follower())
+    first = feed.page(0)
+    assert first is not None
+    assert len(first.lines) <= run_feed.PIECE_BYTES
+    second = feed.page(first.last)
+    assert second is not None
+    assert (feed.page(0), feed.page(first.last)) == (first, second)
+    assert journal.reads == 1
+    assert read_from(feed, 0) == list(range(1, 4002))
+    assert read_from(feed, 17) == list(range(18, 4002))
+
+
+def test_of_what_is_read_at_once_only_so_much_is_kept() -> None:
+    feeds, journal, _, _ = room(tail_bytes=1000)
+    journal.append(20_000)
+    feed = feeds.join(RUN, KEY, Follower())
+    assert read_from(feed, 0) == list(range(1, 20_001))
+    assert feed._read.size <= run_feed.READ_BYTES
 
 
 def test_a_lost_last_message_is_found_by_the_second_check() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from runward.http import frames
 from runward.http.frames import Slice
+from runward.http.paging import Gap
 
 RUN = "run_1"
 
@@ -57,6 +58,23 @@ def test_a_slice_after_a_number_is_its_rest(events: list[dict[str, Any]], data: 
     assert (rest.first, rest.last) == (max(11, seq + 1), whole.last)
     assert whole.frames().endswith(rest.frames())
     assert len(read_back(rest.frames())) == rest.last - rest.first + 1
+
+
+@given(st.lists(EVENT, min_size=1, max_size=8), st.integers(1, 200), st.booleans())
+def test_pieces_of_a_slice_are_all_of_it_in_order_and_only_the_last_ends_the_run(
+    events: list[dict[str, Any]], max_bytes: int, ended: bool
+) -> None:
+    whole = Slice(RUN, 11, 10 + len(events), lines(*events), ended)
+    pieces = list(whole.pieces(max_bytes))
+    assert b"".join(piece.frames() for piece in pieces) == whole.frames()
+    assert [piece.first for piece in pieces] == [11, *(piece.last + 1 for piece in pieces[:-1])]
+    assert [piece.ended for piece in pieces] == [False] * (len(pieces) - 1) + [ended]
+    assert all(len(piece.lines) <= max_bytes or piece.first == piece.last for piece in pieces)
+
+
+def test_a_gap_is_one_piece() -> None:
+    gap = Gap(RUN, 3, 9)
+    assert list(gap.pieces(1)) == [gap]
 
 
 @pytest.mark.parametrize("event", ["run.completed", "run.failed", "run.cancelled"])

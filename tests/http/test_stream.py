@@ -81,6 +81,22 @@ async def test_a_client_that_does_not_read_costs_a_bounded_buffer_and_gets_every
     assert room.connection.most_waiting < 400_000
 
 
+async def test_of_a_turn_that_is_large_a_client_that_does_not_read_gets_no_more_than_of_a_small_one() -> None:
+    room = Room(Connection(room=0))
+    await asyncio.sleep(0)
+    for _ in range(4):
+        room.happen(20_000)
+        await asyncio.sleep(0)
+    room.happen(1, end=True)
+    assert room.connection.most_waiting < 400_000
+    while not room.task.done():
+        room.connection.read(100_000)
+        await asyncio.sleep(0)
+    room.connection.read(1 << 30)
+    assert room.ids == list(range(1, 80_002))
+    assert room.connection.most_waiting < 400_000
+
+
 async def test_a_client_that_was_behind_is_pushed_to_again() -> None:
     room = Room(Connection(room=0))
     await asyncio.sleep(0)
