@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from .containment import linux
 from .errors import AskTimeout
 
 Callback = Callable[[], None]
@@ -82,7 +83,7 @@ class Actor:
             signal.set_wakeup_fd(self._wakeup[1], warn_on_full_buffer=False)
             self.watch(self._wakeup[0], self._signalled)
         self._signals[number] = callback
-        signal.signal(number, _note_signal)
+        linux.set_handler(number, _note_signal)
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────
 

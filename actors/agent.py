@@ -116,6 +116,7 @@ def _inherit_nothing() -> None:
     atexit._clear()
     vars(weakref.finalize)["_registry"].clear()
     setattr(weakref.finalize, "_registered_with_atexit", False)  # noqa: B010  # private: not in the stubs
+    vars(threading.main_thread())["_native_id"] = threading.get_native_id()  # as threading does after a fork
     atexit.register(logging.shutdown)  # its own registration went with the rest
     # The zygote's own streams believe to be what the server's stdout was, a file perhaps. Line by line, since
     # what is in a buffer is lost with a process that is killed.

@@ -63,6 +63,11 @@ class AgentLink:
             if self._unsent:
                 self._actor.watch(self._writable, self._push, select.EPOLLOUT)
 
+    def close(self) -> None:
+        """Give the descriptors back; the loop must not be used any more."""
+        self._link.close()
+        os.close(self._writable)
+
     def _push(self) -> None:
         try:
             self._unsent = self._unsent[self._link.send(self._unsent) :]

@@ -6,9 +6,7 @@ import gc
 import os
 import resource
 import signal
-import sys
 from collections.abc import Iterable
-from typing import TextIO
 
 import setproctitle
 
@@ -22,6 +20,7 @@ _USUAL_NR_OPEN = 1 << 20  # /proc/sys/fs/nr_open, unless an administrator raised
 _RESET = tuple(
     int(number) for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP} if number < 32
 )
+_IGNORED = (int(signal.SIGPIPE), int(signal.SIGXFSZ))
 
 
 def entitle(role: str) -> None:
@@ -48,10 +47,10 @@ def forget_parent_signals() -> None:
     """
     signal.set_wakeup_fd(-1)
     for number in _RESET:
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        linux.set_handler(number, linux.SIG_DFL)
+    for number in _IGNORED:
+        linux.set_handler(number, linux.SIG_IGN)
+    linux.set_signal_mask(signal.SIG_SETMASK, ())
     atexit._clear()
 
 
@@ -74,14 +73,9 @@ def read_nothing() -> None:
 
 
 def write_to(out_fd: int, err_fd: int) -> None:
-    """Make these stdout and stderr, with new text layers: the inherited ones remember another file's position."""
+    """Make these stdout and stderr. Text layers are left to who runs Python in them (`agent.main`)."""
     os.dup2(out_fd, 1)
     os.dup2(err_fd, 2)
-    sys.stdout, sys.stderr = _text(1), _text(2)
-
-
-def _text(fd: int) -> TextIO:
-    return open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
 
 
 def guard_secrets() -> None:

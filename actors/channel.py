@@ -109,6 +109,10 @@ class Channel:
         self._after_push = act
         return True
 
+    def close(self) -> None:
+        """Close this end. An agent never does: it is how its warden knows that it lives."""
+        self._socket.close()
+
     def _push(self) -> None:
         """Send what the kernel takes, or wait for room; a wait can be broken off, with nothing half-done."""
         self._pusher = threading.get_ident()

@@ -13,9 +13,11 @@ from .roles import ZygoteStart
 class Family:
     """The agent as its warden holds it: pid (in the warden's namespace), socket, and the read ends of its pipes."""
 
-    def __init__(self, pid: int, link: socket.socket, out_fd: int, err_fd: int, stack_fd: int) -> None:
-        self.pid = pid
-        self.pidfd = os.pidfd_open(pid)
+    def __init__(
+        self, child: linux.Child, link: socket.socket, out_fd: int, err_fd: int, stack_fd: int
+    ) -> None:
+        self.pid = child.pid
+        self.pidfd = child.pidfd
         self.link = link
         self.out_fd = out_fd
         self.err_fd = err_fd
@@ -37,8 +39,9 @@ def fork_agent(start: ZygoteStart, run_id: str) -> Family:
     err_read, err_write = os.pipe()
     stack_read, stack_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     warden_pid = os.getpid()
-    pid = os.fork()
-    if pid == 0:
+    # Foreign modules may have asked to be called after a fork; of ours, and Python's, nothing that matters here has.
+    child = linux.fork() if preloading.is_foreign(start.spec) else linux.clone_process()
+    if child is None:
         _be_agent(start, run_id, theirs.detach(), out_write, err_write, stack_write, warden_pid)
     theirs.close()
     os.close(out_write)
@@ -47,7 +50,7 @@ def fork_agent(start: ZygoteStart, run_id: str) -> Family:
     ours.setblocking(False)
     os.set_blocking(out_read, False)
     os.set_blocking(err_read, False)
-    return Family(pid, ours, out_read, err_read, stack_read)
+    return Family(child, ours, out_read, err_read, stack_read)
 
 
 def _be_agent(

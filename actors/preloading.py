@@ -44,11 +44,18 @@ def preload(spec: AgentSpec) -> Preloaded:
     )
 
 
+def is_foreign(spec: AgentSpec) -> bool:
+    """Whether modules that are not ours are preloaded."""
+    return any(not module.startswith("runward.") for module in spec.preload)
+
+
 def reseed() -> None:
-    """In the agent's process: random numbers of its own. Python sees to `random` itself, in `os.fork`.
+    """In the agent's process: random numbers of its own.
 
     Generators that a preloaded module made for itself are out of reach, and the same in every run.
     """
+    if (plain := sys.modules.get("random")) is not None:
+        plain.seed()  # `os.fork` would have seen to that, but not every agent is forked by it
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         numpy_random.seed()

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import msgspec
 
-from . import birth, preloading, stack_pipe, warden, wire
+from . import birth, preloading, rehearsal, stack_pipe, warden, wire
 from .actor import Actor
 from .containment import rungs
 from .containment.linux import Child, become_subreaper
@@ -44,6 +44,7 @@ def main(start: ZygoteStart) -> None:
     preloaded = preloading.preload(start.spec)
     if preloaded.trouble is not None:
         give_up_preload(start.control_fd, start.name, preloaded.trouble)
+    rehearsal.rehearse(f"{start.paths.runtime}/nobody", start.settings.events)
     gc.collect()
     gc.freeze()  # a full collection in a run would else copy the whole image (10-25 MB a run, measured)
     Zygote(start, supervisor_pidfd, [*preloaded.warnings]).run()

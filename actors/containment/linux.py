@@ -3,6 +3,7 @@
 Every function raises OSError with the errno, as `os` does. Sources: clone(2), prctl(2), user_namespaces(7).
 """
 
+import _signal  # type: ignore[import-not-found]  # no stubs
 import ctypes
 import errno
 import os
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 
 CLONE_PIDFD = 0x00001000
 CLONE_NEWNS = 0x00020000
+CLONE_CHILD_CLEARTID = 0x00200000
+CLONE_CHILD_SETTID = 0x01000000
 CLONE_NEWUTS = 0x04000000
 CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
@@ -24,6 +27,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
+_PR_GET_TID_ADDRESS = 40
 
 _SYS_CLONE3 = 435  # the same number on every architecture
 _SYS_LANDLOCK_CREATE_RULESET = 444
@@ -32,6 +36,10 @@ _PR_SET_SECCOMP = 22
 _SECCOMP_MODE_FILTER = 2
 _SECCOMP_ALLOW = 0x7FFF0000
 _MACHINES = frozenset({"x86_64", "aarch64"})
+
+#: Of `signal`, without the enums that it makes of all it gives back: for those a fresh fork copies 80 pages.
+set_handler, set_signal_mask = _signal.signal, _signal.pthread_sigmask
+SIG_DFL, SIG_IGN = _signal.SIG_DFL, _signal.SIG_IGN
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _raw_syscall = ctypes.PyDLL(None, use_errno=True).syscall  # keeps the GIL: the child must own it
@@ -58,7 +66,7 @@ class Child:
     pidfd: int
 
 
-def clone_process(flags: int = 0, cgroup_fd: int | None = None) -> Child | None:
+def clone_process(namespaces: int = 0, cgroup_fd: int | None = None) -> Child | None:
     """Fork with these namespaces and a pidfd in one step; None in the child.
 
     `cgroup_fd`: the folder of a cgroup (version 2) to be born in. That costs nothing, where a process that moves
@@ -66,13 +74,16 @@ def clone_process(flags: int = 0, cgroup_fd: int | None = None) -> Child | None:
 
     Call it only in a process with one thread. Unlike `os.fork` no atfork handler runs, of C or of Python: they make
     new locks for those that other threads held, and there are no other threads. (They also touch 170 pages, each of
-    which would be copied.) Whoever needs them, like the generator of `random`, gets them in the child's first
-    `os.fork`, which every warden does.
+    which would be copied.) So generators of random numbers go on as in the parent: see `preloading.reseed`.
     """
     pidfd = ctypes.c_int(-1)
+    # As glibc's own fork does: its locks know their owners by the thread's id, which it keeps here.
+    tid = _tid_address()
+    flags = namespaces | CLONE_PIDFD | (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID if tid else 0)
     args = _CloneArgs(
-        flags=flags | CLONE_PIDFD | (0 if cgroup_fd is None else CLONE_INTO_CGROUP),
+        flags=flags | (0 if cgroup_fd is None else CLONE_INTO_CGROUP),
         pidfd=ctypes.addressof(pidfd),
+        child_tid=tid,
         exit_signal=int(signal.SIGCHLD),
         cgroup=cgroup_fd or 0,
     )
@@ -82,15 +93,23 @@ def clone_process(flags: int = 0, cgroup_fd: int | None = None) -> Child | None:
     if pid > 0:
         return Child(pid, pidfd.value)
     number = ctypes.get_errno()
-    if number in (errno.ENOSYS, errno.EPERM) and flags == 0 and cgroup_fd is None:
-        return _fork()  # a seccomp profile of a container denies clone3, whose flags it can't see
+    if number in (errno.ENOSYS, errno.EPERM) and not namespaces and cgroup_fd is None:
+        return fork()  # a seccomp profile of a container denies clone3, whose flags it can't see
     raise OSError(number, os.strerror(number))
 
 
-def _fork() -> Child | None:
-    """`clone_process` in two steps; nobody else reaps our child in between, so the pidfd is of that child."""
+def fork() -> Child | None:
+    """`os.fork` with a pidfd, atfork handlers and all. Nobody else may reap the caller's children meanwhile."""
     pid = os.fork()
     return None if pid == 0 else Child(pid, os.pidfd_open(pid))
+
+
+def _tid_address() -> int:
+    """Where glibc keeps the id of the calling thread; 0 if the kernel does not tell (CONFIG_CHECKPOINT_RESTORE)."""
+    address = ctypes.c_void_p()
+    return (
+        (address.value or 0) if _libc.prctl(_PR_GET_TID_ADDRESS, ctypes.byref(address), 0, 0, 0) == 0 else 0
+    )
 
 
 def map_own_ids(uid: int, gid: int) -> None:

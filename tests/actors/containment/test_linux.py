@@ -1,5 +1,6 @@
 """The system calls that are made by ctypes: what they promise, and that a process is whole after them."""
 
+import ctypes
 import os
 import random
 import select
@@ -57,6 +58,29 @@ def test_a_clone_knows_who_it_is() -> None:
     assert parent == os.getpid()
     assert pid not in (0, parent)
     assert thread == pid
+
+
+def test_glibc_knows_who_a_clone_is() -> None:
+    """Its recursive locks know their owners by the id that it keeps: a wrong one could be a thread's of the child."""
+
+    def kept() -> list[int]:
+        return [ctypes.c_int.from_address(linux._tid_address()).value, os.getpid()]
+
+    there, pid = in_a_clone(kept)
+    assert there == pid
+    there, pid = in_a_clone(kept, CLONE_NEWPID | (0 if os.geteuid() == 0 else CLONE_NEWUSER))
+    assert there == pid == 1
+
+
+def test_a_fork_runs_what_was_registered_for_it_and_a_clone_does_not() -> None:
+    called: list[str] = []
+
+    def in_a_process_of_its_own() -> list[list[str]]:
+        os.register_at_fork(after_in_child=lambda: called.append("called"))
+        forked = in_a_fork(lambda: called, lambda: 0 if (child := linux.fork()) is None else child.pid)
+        return [forked, in_a_clone(lambda: called)]
+
+    assert in_a_fork(in_a_process_of_its_own) == [["called"], []]
 
 
 def test_what_a_clone_changes_is_its_own() -> None:
