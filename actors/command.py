@@ -55,5 +55,9 @@ def start_failed(program: str, error: Exception) -> bytes:
     why = f"{error.strerror} (errno {error.errno})" if isinstance(error, OSError) else str(error)
     if isinstance(error, FileNotFoundError) and os.path.exists(program):
         why = f"the interpreter in its first line was not found: {why}"
-    said = {"claim": "start_failed", "error": f"can't start {program!r}: {why}"}
-    return msgspec.json.encode(said) + b"\n"
+    return claim_start_failed(f"can't start {program!r}: {why}")
+
+
+def claim_start_failed(error: str) -> bytes:
+    """What a process says to its warden that can't begin, as a line."""
+    return msgspec.json.encode({"claim": "start_failed", "error": error}) + b"\n"

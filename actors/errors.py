@@ -62,6 +62,13 @@ class ContainmentMissing(RunwardError):
     """This machine can't hold what `containment.require` asks for."""
 
 
+class WallFailed(RunwardError, OSError):
+    """A wall that this machine could raise when it was asked can't be raised now. `errno` is the kernel's."""
+
+    def __init__(self, wall: str, cause: OSError) -> None:
+        super().__init__(cause.errno, f"the wall {wall!r} can't be raised: {cause.strerror}")
+
+
 class JournalFull(RunwardError):
     """The journal's disk has no room. All since the last commit is undone; it may be tried again."""
 

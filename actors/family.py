@@ -7,6 +7,9 @@ from typing import NoReturn
 
 from . import agent, birth, command, preloading, stack_pipe
 from .containment import linux
+from .containment.walls import Walls
+from .ending import EXIT_FAILED
+from .errors import WallFailed
 from .roles import ZygoteStart
 
 
@@ -29,7 +32,7 @@ class Family:
         return self.pidfd, self.link.fileno(), self.out_fd, self.err_fd, self.stack_fd
 
 
-def fork_agent(start: ZygoteStart, run_id: str) -> Family:
+def fork_agent(start: ZygoteStart, walls: Walls, run_id: str) -> Family:
     """Fork the agent, blocked on its socket.
 
     Called by a warden while there is nothing to inherit: its keys are unread, and no ZeroMQ exists.
@@ -42,7 +45,7 @@ def fork_agent(start: ZygoteStart, run_id: str) -> Family:
     # Foreign modules may have asked to be called after a fork; of ours, and Python's, nothing that matters here has.
     child = linux.fork() if preloading.is_foreign(start.spec) else linux.clone_process()
     if child is None:
-        _be_agent(start, run_id, theirs.detach(), out_write, err_write, stack_write, warden_pid)
+        _be_agent(start, walls, run_id, theirs.detach(), out_write, err_write, stack_write, warden_pid)
     theirs.close()
     os.close(out_write)
     os.close(err_write)
@@ -54,7 +57,14 @@ def fork_agent(start: ZygoteStart, run_id: str) -> Family:
 
 
 def _be_agent(
-    start: ZygoteStart, run_id: str, link_fd: int, out_fd: int, err_fd: int, stack_fd: int, warden_pid: int
+    start: ZygoteStart,
+    walls: Walls,
+    run_id: str,
+    link_fd: int,
+    out_fd: int,
+    err_fd: int,
+    stack_fd: int,
+    warden_pid: int,
 ) -> NoReturn:
     """Become the agent process: own stdio, own title, one socket, a pipe for its stacks; dies with its warden."""
     try:
@@ -66,7 +76,7 @@ def _be_agent(
         birth.write_to(out_fd, err_fd)
         birth.keep_only((link_fd, stack_fd))
         stack_pipe.answer_by(stack_fd)
-        linux.set_no_new_privileges()
+        _raise_walls(walls, link_fd)
         if start.spec.command:
             command.main(link_fd, start.spec.command, start.spec.env)
         preloading.reseed()
@@ -75,3 +85,12 @@ def _be_agent(
         traceback.print_exc()
     finally:
         os._exit(1)
+
+
+def _raise_walls(walls: Walls, link_fd: int) -> None:
+    """From here on this process may do no more than an agent may. Without its walls a run does not begin."""
+    try:
+        walls.raise_all()
+    except WallFailed as failed:
+        os.write(link_fd, command.claim_start_failed(str(failed)))
+        os._exit(EXIT_FAILED)

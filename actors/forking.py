@@ -70,6 +70,7 @@ class Forking:
             boot_id=boot_id,
             kill_rung=start.found.rung,
             user_namespace=start.found.user_namespace,
+            walls=start.found.walls_held,
         )
         supervision = self._settings.supervision
         intensity = restart.Intensity(supervision.restart_intensity, supervision.restart_period_s)

@@ -86,3 +86,4 @@ class ZygoteStart(msgspec.Struct, frozen=True, kw_only=True):
     boot_id: str
     kill_rung: str  # the mechanism that holds this agent's runs: "pidns" or "subreaper"
     user_namespace: bool  # whether the pid namespace needs one
+    walls: tuple[str, ...] = ()  # that its runs get

@@ -26,6 +26,7 @@ from .containment import linux
 from .containment.findings import Found
 from .containment.probe import check_required, probe
 from .containment.reaping import children, reap_dead
+from .containment.wall_probe import probe_walls
 from .errors import BadMessage, ContainmentMissing
 from .journal.lock import StateLock
 from .mailbox import KeyPair
@@ -52,6 +53,7 @@ def serve(settings: Settings, api_key: str | None, owner_fd: int | None = None) 
         raise ContainmentMissing(unsupported)
     found = probe(settings.containment.kill)
     check_required(found, settings.containment.require)
+    found = probe_walls(found, settings.containment.without)
     state_dir = Path(settings.state.dir)
     lock = StateLock(state_dir)
     lock.acquire()

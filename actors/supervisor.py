@@ -14,6 +14,7 @@ from pathlib import Path
 from . import birth, lifecycle, recovery, wire
 from .actor import Actor
 from .commands import Commands
+from .containment import walls
 from .containment.rungs import RUNGS
 from .errors import BadMessage
 from .forking import Forking
@@ -65,7 +66,11 @@ class Supervisor(Actor):
         self._boot_id = birth.boot_id()
         self.journal = Writer(Path(start.state_dir), start.settings.state.synchronous)
         self.rung = RUNGS[start.found.rung]
-        self.containment = Containment(kill=self.rung.level, missing=list(start.found.missing))
+        self.containment = Containment(
+            kill=self.rung.level,
+            applied=walls.applied(start.found.walls_held),
+            missing=list(start.found.missing),
+        )
         self.start_timeout_s = self._settings.runs.start_timeout_s
         self.kill_silence_s = self._settings.supervision.kill_silence_s
         self.batches_in_flight = self._settings.events.batches_in_flight

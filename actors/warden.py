@@ -20,6 +20,7 @@ from .climbing import Climb
 from .command_lines import intake_for, start_for
 from .containment import linux, rungs
 from .containment.reaping import host_pid
+from .containment.walls import Walls
 from .exit_record import Ending
 from .family import Family, fork_agent
 from .intake import Refused, Taken
@@ -54,6 +55,7 @@ LAST_WORD_S = 5.0  # how long the exit record waits to be acked
 
 def main(
     start: ZygoteStart,
+    walls: Walls,
     run_id: str,
     attempt: int,
     given_fds: Sequence[int],
@@ -68,7 +70,7 @@ def main(
     code = 1
     try:
         # First of all: what this process has not touched yet need not be copied twice.
-        family = fork_agent(start, run_id)
+        family = fork_agent(start, walls, run_id)
         rung = rungs.RUNGS[start.kill_rung]
         birth.forget_parent_signals()
         birth.keep_only((*given_fds, supervisor_pidfd, *family.descriptors))

@@ -19,6 +19,7 @@ from .actor import Actor
 from .containment import rungs
 from .containment.linux import Child, become_subreaper
 from .containment.reaping import children, host_pid
+from .containment.walls import Walls
 from .errors import BadMessage
 from .messages import Fork, Forked, ForkFailed, FromZygote, PreloadFailed, WardenReaped, ZygoteReady
 from .roles import ZygoteStart
@@ -65,6 +66,7 @@ class Zygote(Actor):
         self._start = start
         self._supervisor_pidfd = supervisor_pidfd
         self._rung = rungs.RUNGS[start.kill_rung]
+        self._walls = Walls(start.walls, self._rung.has_pid_namespace, start.spec.network)
         self._control = socket.socket(fileno=start.control_fd)
         self._wardens: dict[int, Fork] = {}
         self.watch(self._control.fileno(), self._take)
@@ -96,7 +98,7 @@ class Zygote(Actor):
             return
         if child is None:
             pidfd = self._supervisor_pidfd
-            warden.main(self._start, asked.run_id, asked.attempt, descriptors, pidfd, uid, gid)
+            warden.main(self._start, self._walls, asked.run_id, asked.attempt, descriptors, pidfd, uid, gid)
         self._forked(asked, child)
 
     def _forked(self, asked: Fork, child: Child) -> None:

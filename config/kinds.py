@@ -82,6 +82,7 @@ AuthMode = Literal["key", "none"]
 Synchronous = Literal["normal", "full"]
 KillWay = Literal["auto", "pidns", "subreaper"]
 Network = Literal["none", "proxy", "host"]
+WallName = Literal["capabilities", "seccomp"]
 Restart = Literal["temporary", "transient", "permanent"]
 BuiltinAgent = Literal["echo", "count", "crash", "spin", "hog", "smollm"]
 Requirement = Annotated[

@@ -38,6 +38,7 @@ from .kinds import (
     Synchronous,
     Text,
     VariableName,
+    WallName,
     WholeSeconds,
 )
 
@@ -129,6 +130,7 @@ class ContainmentSettings(Section, frozen=True, kw_only=True):
 
     kill: KillWay = "auto"
     require: tuple[Requirement, ...] = ("kill>=K1-",)
+    without: tuple[WallName, ...] = ()
 
 
 class Limits(Section, frozen=True, kw_only=True):

@@ -41,6 +41,12 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
     tried: dict[str, Tried] = {}  # mechanism → what came of it; the names are those of `trials.TRIALS`
     places: tuple[Place, ...] = ()
+    walls: dict[str, Tried] = {}  # each wall of `walls.WALLS` that settings do not leave out
+
+    @property
+    def walls_held(self) -> tuple[str, ...]:
+        """The walls that every run gets."""
+        return tuple(name for name, tried in self.walls.items() if tried.works)
 
     def works(self, mechanism: str) -> bool:
         """Whether it was tried and can be had."""

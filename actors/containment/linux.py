@@ -25,16 +25,20 @@ CLONE_INTO_CGROUP = 0x200000000
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+_PR_SET_SECCOMP = 22
+_PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_GET_TID_ADDRESS = 40
 
+_SECCOMP_MODE_FILTER = 2
+# struct __user_cap_header_struct of this process; struct __user_cap_data_struct, twice (capset(2))
+_CAPABILITY_VERSION_3 = struct.pack("=Ii", 0x20080522, 0)
+_NO_CAPABILITIES = bytes(24)
+
 _SYS_CLONE3 = 435  # the same number on every architecture
 _SYS_LANDLOCK_CREATE_RULESET = 444
 _LANDLOCK_CREATE_RULESET_VERSION = 1
-_PR_SET_SECCOMP = 22
-_SECCOMP_MODE_FILTER = 2
-_SECCOMP_ALLOW = 0x7FFF0000
 _MACHINES = frozenset({"x86_64", "aarch64"})
 
 #: Of `signal`, without the enums that it makes of all it gives back: for those a fresh fork copies 80 pages.
@@ -153,14 +157,24 @@ def landlock_abi() -> int:
     return int(abi)
 
 
-def filter_nothing() -> None:
-    """Take a seccomp filter that allows every call, which shows whether a filter can be had at all (seccomp(2))."""
-    allow = struct.pack("HBBI", 0x06, 0, 0, _SECCOMP_ALLOW)  # BPF_RET
-    code = ctypes.create_string_buffer(allow, len(allow))
-    program = struct.pack("HxxxxxxQ", 1, ctypes.addressof(code))
-    if _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, program, 0, 0) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+def drop_capabilities() -> None:
+    """Have none of root's powers any more, in any set, for ever: whatever uid this process has (capabilities(7))."""
+    for capability in range(64):
+        if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
+            break  # EINVAL: that was the last; EPERM: an ordinary user, who has none to drop
+    _check(_libc.capset(_CAPABILITY_VERSION_3, _NO_CAPABILITIES))
+
+
+class SystemCallFilter:
+    """A program of `seccomp`, ready for the kernel. Made once, before the fork."""
+
+    def __init__(self, program: bytes) -> None:
+        self._instructions = ctypes.create_string_buffer(program, len(program))
+        self._program = struct.pack("@HP", len(program) // 8, ctypes.addressof(self._instructions))
+
+    def apply(self) -> None:
+        """Filter what this thread and all that it will fork may ask of the kernel. Needs `no_new_privs`."""
+        _check(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, self._program, 0, 0))
 
 
 def read_small(path: str) -> bytes:
@@ -182,6 +196,10 @@ def supported() -> str | None:
 
 
 def _prctl(option: int, value: int) -> None:
-    if _libc.prctl(option, value, 0, 0, 0) != 0:
+    _check(_libc.prctl(option, value, 0, 0, 0))
+
+
+def _check(result: int) -> None:
+    if result != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

@@ -24,6 +24,11 @@ class KillRung:
     gone_with_warden: bool
     needs: tuple[str, ...]  # mechanisms, by the names that `trials` gives them
 
+    @property
+    def has_pid_namespace(self) -> bool:
+        """Whether a run's processes can name only each other and their warden, which is pid 1 there."""
+        return "pid_namespace" in self.needs
+
 
 PIDNS = KillRung("pidns", "K3", "pid namespace", "pidns", gone_with_warden=True, needs=("pid_namespace",))
 SUBREAPER = KillRung("subreaper", "K1-", "subreaper", "echild", gone_with_warden=False, needs=("subreaper",))
@@ -33,9 +38,14 @@ LEVELS = ("K0", "K1-", "K1", "K2", "K3", "K4")  # weakest first
 
 def fork_warden(rung: KillRung, user_namespace: bool) -> linux.Child | None:
     """Fork from a zygote; None in the child, which then calls `settle` before anything else. Raises OSError."""
+    return linux.clone_process(namespaces(rung, user_namespace))
+
+
+def namespaces(rung: KillRung, user_namespace: bool) -> int:
+    """What a warden on this rung is born with: flags of clone(2)."""
     if rung is not PIDNS:
-        return linux.clone_process()
-    return linux.clone_process(linux.CLONE_NEWPID | (linux.CLONE_NEWUSER if user_namespace else 0))
+        return 0
+    return linux.CLONE_NEWPID | (linux.CLONE_NEWUSER if user_namespace else 0)
 
 
 def settle(rung: KillRung, user_namespace: bool, uid: int, gid: int) -> Callable[[], None]:

@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Callable
 
-from . import linux, reaping
+from . import linux, reaping, seccomp
 from .findings import Tried
 from .rungs import PIDNS, SUBREAPER, KillRung, try_rung
 from .throwaway import Work, refused, tried, why
@@ -145,7 +145,7 @@ def _signal_scope() -> str | None:
 
 def _seccomp() -> str | None:
     linux.set_no_new_privileges()
-    linux.filter_nothing()
+    linux.SystemCallFilter(seccomp.ALLOWING).apply()
     return None
 
 

@@ -33,6 +33,11 @@ def _ended(client: Client, text: str, limits: dict[str, float], agent: str = "us
     return client.ended(client.start(agent, text, limits=limits))
 
 
+def _by_warden(run: Json) -> set[str]:
+    """The axes that its warden held."""
+    return {axis for axis, mechanism in run["containment"]["applied"].items() if mechanism == "warden"}
+
+
 BREACHES: list[tuple[str, dict[str, float], str]] = [
     ("sleeps", {"wall_s": 0.2}, "wall"),
     ("floods_events", {"wall_s": 0.2}, "wall"),
@@ -55,7 +60,7 @@ def test_a_broken_limit_ends_its_run_and_is_the_reason(
     assert (run["status"], run["reason"]) == ("failed", f"{axis}_limit")
     assert axis in run["error"]
     assert (run["exit"]["rung"], run["exit"]["signal"], run["exit"]["survivors"]) == ("kill", "SIGKILL", [])
-    assert run["containment"]["applied"] == {axis: "warden"}
+    assert _by_warden(run) == {axis}
     failed = client.events(run["run_id"])[-1]
     assert (failed["event"], failed["reason"]) == ("run.failed", f"{axis}_limit")
 
@@ -69,7 +74,7 @@ def test_a_run_within_its_limits_ends_as_it_would(client: Client) -> None:
     limits = {"wall_s": 60.0, "idle_s": 30.0, "output_bytes": 10_000, "cpu_s": 30.0}
     run = _ended(client, "talks 3", limits)
     assert (run["status"], run["output"]) == ("completed", "done")
-    assert set(run["containment"]["applied"]) == {"wall", "idle", "output", "cpu"}
+    assert _by_warden(run) == {"wall", "idle", "output", "cpu"}
 
 
 @pytest.mark.parametrize("name", ["wall_s", "idle_s", "cpu_s", "output_bytes"])
@@ -99,7 +104,7 @@ def test_a_stop_that_was_asked_before_is_the_reason_and_the_limit_still_holds(cl
 
 def test_the_agents_own_limits_hold_and_what_nothing_holds_is_said(client: Client) -> None:
     run = _ended(client, "says hello", {}, "bound")
-    assert run["containment"]["applied"] == {"wall": "warden"}
+    assert _by_warden(run) == {"wall"}
     assert run["containment"]["missing"][-2:] == [
         "memory: nothing here holds memory_bytes",
         "pids: nothing here holds pids",

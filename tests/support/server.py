@@ -20,6 +20,7 @@ from .waiting import AT_LAST_S, until
 
 SERVE = [sys.executable, "-P", "-m", "runward", "serve"]
 AGENTS = Path(__file__).parent / "agents"
+ORDINARY = Path(__file__).parent / "ordinary.py"
 LOG = "log"
 START_S = 40.0  # all zygotes of a configuration, on a busy machine
 NO_VARIABLES: Mapping[str, str] = {}
@@ -195,17 +196,20 @@ def running(
     key: str | None = None,
     variables: Mapping[str, str] = NO_VARIABLES,
     group: int | None = None,
+    user: int | None = None,
 ) -> Iterator[Server]:
     """A server with its state in `folder`, until the block ends; it is stopped and its traces are looked for.
 
-    `variables` are added to its environment; `group` is the one that it runs as. A block that ended the server
-    itself, and waited for it, has judged its exit code.
+    `variables` are added to its environment; `group` is the one that it runs as. `user`: for tests that root runs,
+    an ordinary one, whose the folder becomes. A block that ended the server itself, and waited for it, has judged
+    its exit code.
     """
     folder.mkdir(parents=True, exist_ok=True)
     auth = {"auth": {"mode": "key" if key else "none"}}
     with nothing_left(), short_folder() as sockets, (folder / LOG).open("a") as log:
+        command = _command(folder, {**auth, **(config or {})})
         process = subprocess.Popen(
-            _command(folder, {**auth, **(config or {})}),
+            command if user is None else _as_user(user, command, folder, sockets),
             env=_environment(sockets) | ({"RUNWARD_API_KEY": key} if key else {}) | dict(variables),
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -244,6 +248,15 @@ def _command(folder: Path, config: Config) -> list[str]:
     path = written(config, folder)
     port = [] if "port" in config.get("http", {}) else ["--port", "0"]
     return [*SERVE, *port, "--state", str(folder / "state"), "--config", str(path)]
+
+
+def _as_user(user: int, command: list[str], *own: Path) -> list[str]:
+    """The command as `ordinary.py` runs it."""
+    for folder in own:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, user, user)
+    needed = [*map(str, own), sys.prefix, sys.base_prefix, str(Path(__file__).parents[2])]
+    return [sys.executable, "-P", str(ORDINARY), str(user), *needed, "--", *command]
 
 
 def _environment(sockets: Path) -> dict[str, str]:

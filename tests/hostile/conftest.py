@@ -1,0 +1,5 @@
+"""Nothing is left behind by a test of this folder."""
+
+from ..support.leaks import _nothing_left_by_a_test
+
+__all__ = ["_nothing_left_by_a_test"]
