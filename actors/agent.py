@@ -30,8 +30,10 @@ from .records import Kind, RunInput
 from .run import Run
 
 
-def main(fd: int, spec: AgentSpec, run_id: str, max_event_bytes: int = 1_048_576) -> NoReturn:
-    """Live one run and exit. Called by the warden in the forked child, with its end of the socketpair.
+def main(
+    link_fd: int, up_fd: int, spec: AgentSpec, run_id: str, max_event_bytes: int = 1_048_576
+) -> NoReturn:
+    """Live one run and exit. Called by the warden in the forked child, with its end of the link.
 
     `max_event_bytes` is the longest line that the warden takes; an output that is longer fails the run.
     Exit code: 0 completed, 1 it raised or could not start, 130 interrupted, else what it gave `sys.exit`.
@@ -39,7 +41,7 @@ def main(fd: int, spec: AgentSpec, run_id: str, max_event_bytes: int = 1_048_576
     code = EXIT_FAILED
     try:
         _inherit_nothing()
-        code = AgentProcess(fd, spec, run_id).live(max_event_bytes)
+        code = AgentProcess(link_fd, up_fd, spec, run_id).live(max_event_bytes)
     except BaseException:  # noqa: BLE001  # whatever it is, the process must not return into the warden's code
         traceback.print_exc()
     _leave(code)
@@ -48,12 +50,12 @@ def main(fd: int, spec: AgentSpec, run_id: str, max_event_bytes: int = 1_048_576
 class AgentProcess:
     """One life, from the fork to the claim."""
 
-    def __init__(self, fd: int, spec: AgentSpec, run_id: str) -> None:
+    def __init__(self, link_fd: int, up_fd: int, spec: AgentSpec, run_id: str) -> None:
         """All that can be done before the start is done here: the warden has other things to do until then."""
         self._pid = os.getpid()
         self._spec = spec
         self._run_id = run_id
-        self._channel = Channel(fd)
+        self._channel = Channel(link_fd, up_fd)
         self._interruption = Interruption()
         self._sigterm = SigtermHandler(self._interruption, self._channel)
         self._start: SimpleQueue[RunInput] = SimpleQueue()

@@ -1,5 +1,8 @@
-"""The warden's end of the socketpair to its agent. Never waits: not for an agent that says nothing, nor for one
-that does not listen."""
+"""The warden's end of the link to its agent: a pipe that the agent speaks up, a socket that it is told things by.
+
+Never waits: not for an agent that says nothing, nor for one that does not listen. A pipe, since a socket counts for
+each small line a thousand bytes: it is full after 280 events, and a flood comes in small bites.
+"""
 
 import os
 import select
@@ -18,11 +21,14 @@ UNREAD_REFUSALS_BYTES = 65_536  # an agent that does not listen is told no more 
 class AgentLink:
     """Reads chunks while it is listened to; sends what the agent takes, and keeps the rest until it does."""
 
-    def __init__(self, actor: Actor, link: socket.socket, heard: Callback, max_batch_bytes: int) -> None:
+    def __init__(
+        self, actor: Actor, link: socket.socket, up_fd: int, heard: Callback, max_batch_bytes: int
+    ) -> None:
         # Stamped and written out again, a chunk grows; to four times its size is more than events do.
         self._read_at_once = min(READ_AT_ONCE, max(1, max_batch_bytes // 4))
         self._actor = actor
         self._link = link
+        self._up_fd = up_fd
         self._heard = heard
         self._writable = os.dup(link.fileno())  # watched apart from reading, which goes by credit
         self._unsent = b""
@@ -30,19 +36,19 @@ class AgentLink:
         self.closed = False  # the agent closed its end, or is gone
 
     def listen(self, wanted: bool) -> None:
-        """Whether `heard` is called when there is something; unread, the socket is the agent's back-pressure."""
+        """Whether `heard` is called when there is something; unread, the pipe is the agent's back-pressure."""
         wanted = wanted and not self.closed
         if wanted != self._listening:
             self._listening = wanted
             if wanted:
-                self._actor.watch(self._link.fileno(), self._heard)
+                self._actor.watch(self._up_fd, self._heard)
             else:
-                self._actor.unwatch(self._link.fileno())
+                self._actor.unwatch(self._up_fd)
 
     def read(self) -> bytes:
         """A chunk; nothing if there is none now, or never will be (`closed`)."""
         try:
-            chunk = self._link.recv(self._read_at_once)
+            chunk = os.read(self._up_fd, self._read_at_once)
         except (BlockingIOError, InterruptedError):
             return b""
         except OSError:
@@ -66,6 +72,7 @@ class AgentLink:
     def close(self) -> None:
         """Give the descriptors back; the loop must not be used any more."""
         self._link.close()
+        os.close(self._up_fd)
         os.close(self._writable)
 
     def _push(self) -> None:

@@ -1,4 +1,4 @@
-"""The agent's end of the socketpair to its warden: JSON lines, and the only place here that knows bytes.
+"""The agent's end of the link to its warden: JSON lines, and the only place here that knows bytes.
 
 One send per event, at once: the kernel's buffer is the only buffer, and the warden's pace the back-pressure.
 A line is never torn or sent twice, whichever thread writes and wherever SIGTERM strikes.
@@ -49,11 +49,14 @@ class Bell(Protocol):
 
 
 class Channel:
-    """Both directions of the socketpair. Writing is for any thread; `controls` has one reader at a time."""
+    """Both directions: a socket down, a pipe up. Writing is for any thread; `controls` has one reader at a time."""
 
-    def __init__(self, fd: int) -> None:
-        self._socket = socket.socket(fileno=fd)
+    def __init__(self, down_fd: int, up_fd: int) -> None:
+        self._socket = socket.socket(fileno=down_fd)
         self._socket.set_inheritable(False)
+        self._up_fd = up_fd
+        os.set_inheritable(up_fd, False)
+        os.set_blocking(up_fd, False)
         # Reentrant: a signal handler of the agent may emit while the same thread is emitting.
         self._lock = threading.RLock()
         self._unsent = b""
@@ -112,12 +115,13 @@ class Channel:
     def close(self) -> None:
         """Close this end. An agent never does: it is how its warden knows that it lives."""
         self._socket.close()
+        os.close(self._up_fd)
 
     def _push(self) -> None:
         """Send what the kernel takes, or wait for room; a wait can be broken off, with nothing half-done."""
         self._pusher = threading.get_ident()
         try:
-            self._unsent = self._unsent[self._socket.send(self._unsent, socket.MSG_DONTWAIT) :]
+            self._unsent = self._unsent[os.write(self._up_fd, self._unsent) :]
             full = False
         except BlockingIOError:
             full = True
@@ -130,7 +134,7 @@ class Channel:
             act()
         if full:
             room = select.poll()
-            room.register(self._socket, select.POLLOUT)
+            room.register(self._up_fd, select.POLLOUT)
             room.poll()
 
 

@@ -1,6 +1,6 @@
 """A `command` agent's process: waits for the start, then becomes the program. It reads nothing of what it is sent.
 
-The socketpair to the warden becomes the program's stdin and stdout, so that the program can say nothing to anybody
+Its end of the link to the warden becomes the program's stdin and stdout, so that it can say nothing to anybody
 else, and its stderr is the run's log. Python ends here: what the program is given beside is in `environment`.
 """
 
@@ -19,9 +19,9 @@ EXIT_NEVER_BEGAN = 130
 EXIT_NOT_STARTED = 127  # as a shell says it
 
 
-def main(link_fd: int, command: Sequence[str], own_variables: Mapping[str, str]) -> NoReturn:
+def main(link_fd: int, up_fd: int, command: Sequence[str], own_variables: Mapping[str, str]) -> NoReturn:
     """Become the program once the run may begin. Called by the warden in the forked child, which has only stdio
-    and `link_fd`; blocks until then. A run whose first line is no start never begins: exit code 130.
+    and the link; blocks until then. A run whose first line is no start never begins: exit code 130.
 
     A program that can't be started is claimed as a failed start, with the kernel's words.
     """
@@ -30,7 +30,8 @@ def main(link_fd: int, command: Sequence[str], own_variables: Mapping[str, str])
         if not begun:
             os._exit(EXIT_NEVER_BEGAN)
         os.dup2(link_fd, 0)
-        os.dup2(link_fd, 1)
+    os.dup2(up_fd, 1)
+    os.close(up_fd)
     forget_dispositions()
     try:
         os.execvpe(command[0], tuple(command), environment(own_variables))

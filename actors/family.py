@@ -17,11 +17,12 @@ class Family:
     """The agent as its warden holds it: pid (in the warden's namespace), socket, and the read ends of its pipes."""
 
     def __init__(
-        self, child: linux.Child, link: socket.socket, out_fd: int, err_fd: int, stack_fd: int
+        self, child: linux.Child, link: socket.socket, up_fd: int, out_fd: int, err_fd: int, stack_fd: int
     ) -> None:
         self.pid = child.pid
         self.pidfd = child.pidfd
         self.link = link
+        self.up_fd = up_fd
         self.out_fd = out_fd
         self.err_fd = err_fd
         self.stack_fd = stack_fd
@@ -29,7 +30,7 @@ class Family:
     @property
     def descriptors(self) -> tuple[int, ...]:
         """All that is held here."""
-        return self.pidfd, self.link.fileno(), self.out_fd, self.err_fd, self.stack_fd
+        return self.pidfd, self.link.fileno(), self.up_fd, self.out_fd, self.err_fd, self.stack_fd
 
 
 def fork_agent(start: ZygoteStart, walls: Walls, run_id: str) -> Family:
@@ -38,6 +39,7 @@ def fork_agent(start: ZygoteStart, walls: Walls, run_id: str) -> Family:
     Called by a warden while there is nothing to inherit: its keys are unread, and no ZeroMQ exists.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    up_read, up_write = os.pipe()
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
     stack_read, stack_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -45,15 +47,17 @@ def fork_agent(start: ZygoteStart, walls: Walls, run_id: str) -> Family:
     # Foreign modules may have asked to be called after a fork; of ours, and Python's, nothing that matters here has.
     child = linux.fork() if preloading.is_foreign(start.spec) else linux.clone_process()
     if child is None:
-        _be_agent(start, walls, run_id, theirs.detach(), out_write, err_write, stack_write, warden_pid)
+        _be_agent(start, walls, run_id, theirs.detach(), up_write, out_write, err_write, stack_write, warden_pid)
     theirs.close()
+    os.close(up_write)
     os.close(out_write)
     os.close(err_write)
     os.close(stack_write)
     ours.setblocking(False)
+    os.set_blocking(up_read, False)
     os.set_blocking(out_read, False)
     os.set_blocking(err_read, False)
-    return Family(child, ours, out_read, err_read, stack_read)
+    return Family(child, ours, up_read, out_read, err_read, stack_read)
 
 
 def _be_agent(
@@ -61,6 +65,7 @@ def _be_agent(
     walls: Walls,
     run_id: str,
     link_fd: int,
+    up_fd: int,
     out_fd: int,
     err_fd: int,
     stack_fd: int,
@@ -74,23 +79,23 @@ def _be_agent(
         birth.entitle(f"agent {run_id}")
         birth.read_nothing()
         birth.write_to(out_fd, err_fd)
-        birth.keep_only((link_fd, stack_fd))
+        birth.keep_only((link_fd, up_fd, stack_fd))
         stack_pipe.answer_by(stack_fd)
-        _raise_walls(walls, link_fd)
+        _raise_walls(walls, up_fd)
         if start.spec.command:
-            command.main(link_fd, start.spec.command, start.spec.env)
+            command.main(link_fd, up_fd, start.spec.command, start.spec.env)
         preloading.reseed()
-        agent.main(link_fd, start.spec, run_id, start.settings.events.max_event_bytes)
+        agent.main(link_fd, up_fd, start.spec, run_id, start.settings.events.max_event_bytes)
     except BaseException:  # noqa: BLE001  # whatever it is, it must not become a second warden
         traceback.print_exc()
     finally:
         os._exit(1)
 
 
-def _raise_walls(walls: Walls, link_fd: int) -> None:
+def _raise_walls(walls: Walls, up_fd: int) -> None:
     """From here on this process may do no more than an agent may. Without its walls a run does not begin."""
     try:
         walls.raise_all()
     except WallFailed as failed:
-        os.write(link_fd, command.claim_start_failed(str(failed)))
+        os.write(up_fd, command.claim_start_failed(str(failed)))
         os._exit(EXIT_FAILED)

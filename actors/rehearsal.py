@@ -5,6 +5,7 @@ call. In a process that was just forked each page that is written to is copied f
 what a short run costs. What has been through here is written already: a quarter of the copies less (measured).
 """
 
+import itertools
 import os
 import socket
 from collections.abc import Iterator
@@ -40,13 +41,7 @@ def rehearse(path: str, events: EventsSettings) -> None:
     """
     for _ in range(_TIMES):
         _open_mailbox(path)
-        ours, theirs = socket.socketpair()
-        pipes = (*os.pipe2(os.O_NONBLOCK), *os.pipe2(os.O_NONBLOCK))
-        with theirs:
-            ours.setblocking(False)
-            _keep(ours, theirs, pipes[::2], events)
-        for descriptor in pipes:
-            os.close(descriptor)
+        _keep(events)
         _live()
 
 
@@ -64,20 +59,24 @@ def _open_mailbox(path: str) -> None:
     post.close()
 
 
-def _keep(ours: socket.socket, theirs: socket.socket, pipes: tuple[int, ...], events: EventsSettings) -> None:
+def _keep(events: EventsSettings) -> None:
     """A warden's turns, from the start of an agent to the last word."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    (up, spoken), *stdio_pipes = [os.pipe2(os.O_NONBLOCK) for _ in range(3)]
     actor = Actor()
     ending = Ending("pidns", lambda: None, 0)
     climb = Climb(actor, -1, ending, lambda: None, lambda _: None)
-    link = AgentLink(actor, ours, lambda: None, events.max_batch_bytes)
-    stdio = Stdio(actor, pipes, (), events, lambda _: None)
+    link = AgentLink(actor, ours, up, lambda: None, events.max_batch_bytes)
+    stdio = Stdio(actor, [reads for reads, _ in stdio_pipes], (), events, lambda _: None)
     for message in (Go(_GIVEN), EventsAcked(1), ExitAcked()):
         wire.to_run.decode(wire.encode(message))
     link.listen(True)
     link.tell(Start(_GIVEN))
     theirs.recv(_LONGEST)
-    theirs.send(
-        b'{"event":"message.delta","delta":"x"}\n{"claim":"completed","output":"x","kind":"function"}\n'
+    os.write(
+        spoken,
+        b'{"event":"message.delta","delta":"x"}\n{"claim":"completed","output":"x","kind":"function"}\n',
     )
     actor.after(0, lambda: None)
     actor.turn()
@@ -90,13 +89,17 @@ def _keep(ours: socket.socket, theirs: socket.socket, pipes: tuple[int, ...], ev
     stdio.finish()
     link.close()
     actor.close()
+    theirs.close()
+    for descriptor in (spoken, *itertools.chain(*stdio_pipes)):
+        os.close(descriptor)
 
 
 def _live() -> None:
     """An agent's life, from its start to its claim, on a channel that ends here."""
     near, far = socket.socketpair()
+    heard, up = os.pipe()
     with far:
-        channel = Channel(near.detach())
+        channel = Channel(near.detach(), up)
         interruption = Interruption()
         for agent in (_function, _generator):
             run = Run("run_", _GIVEN, channel, interruption)
@@ -105,8 +108,8 @@ def _live() -> None:
             ending = fitted(ending_of_return(call, interruption.wished), _LONGEST)
             assert ending.claim is not None
             channel.write(claim_line(ending.claim))
-        far.recv(_LONGEST)
         channel.close()
+    os.close(heard)
 
 
 def _function(text: str) -> str:

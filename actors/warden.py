@@ -114,7 +114,9 @@ class Warden(Actor):
         self._stacks: StackPipe | None = None
         keys_fd, *log_fds = given_fds
         self._post, self._mailbox = self._open_mailbox(start, keys_fd)
-        self._link = AgentLink(self, family.link, self._hear_agent, self._settings.events.max_batch_bytes)
+        self._link = AgentLink(
+            self, family.link, family.up_fd, self._hear_agent, self._settings.events.max_batch_bytes
+        )
         pipes, events = (family.out_fd, family.err_fd), start.settings.events
         self._stdio = Stdio(self, pipes, log_fds, events, self._wrote)
         self._watch_all()

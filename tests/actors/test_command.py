@@ -1,6 +1,7 @@
 """The process of a `command` agent, from its fork to the program: started by hand, with a socketpair for a warden."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from runward.actors.records import RunInput
 from runward.config.settings import AgentSpec
 
 DEADLINE_S = 20.0
-BE = f"import sys; from {main.__module__} import main; main(int(sys.argv[1]), sys.argv[2:], {{}})"
+BE = f"import sys; from {main.__module__} import main; main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:], {{}})"
 SAY = ("sh", "-c", "echo began")
 START = json.dumps({"control": "start", "input": "go"}, separators=(",", ":")).encode() + b"\n"
 
@@ -26,12 +27,13 @@ START = json.dumps({"control": "start", "input": "go"}, separators=(",", ":")).e
 def _child(*command: str) -> "Iterator[tuple[subprocess.Popen[bytes], socket.socket]]":
     """The process, and the warden's end of its socket."""
     ours, theirs = socket.socketpair()
+    up = os.dup(theirs.fileno())
     ours.settimeout(DEADLINE_S)
     with ours, theirs:
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-c", BE, str(theirs.fileno()), *command], pass_fds=[theirs.fileno()]
-        )
+        link = (theirs.fileno(), up)
+        child = subprocess.Popen([sys.executable, "-P", "-c", BE, *map(str, link), *command], pass_fds=link)
         theirs.close()
+        os.close(up)
         try:
             yield child, ours
         finally:

@@ -45,7 +45,7 @@ def _keep(request: Request, link: int, out: int, err: int, report: int) -> None:
         os.closerange(3, link)
         os.closerange(link + 1, 256)
         os.chdir(request.work_folder)
-        agent.main(link, request.spec, request.run_id, request.max_event_bytes)
+        agent.main(link, os.dup(link), request.spec, request.run_id, request.max_event_bytes)
     for descriptor in (link, out, err):
         os.close(descriptor)
     os.write(report, b"%d\n" % pid)

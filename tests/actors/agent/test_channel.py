@@ -19,7 +19,7 @@ def ends() -> Iterator[tuple[Channel, socket.socket]]:
     """A channel and the warden's end, with a kernel buffer as small as it gets."""
     theirs, ours = socket.socketpair()
     theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    channel = Channel(theirs.detach())
+    channel = Channel(os.dup(theirs.fileno()), theirs.detach())
     yield channel, ours
     ours.close()
     let_go(channel)

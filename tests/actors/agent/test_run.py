@@ -1,3 +1,4 @@
+import os
 import socket
 from collections.abc import Iterator
 
@@ -14,7 +15,7 @@ from .harness import let_go
 @pytest.fixture
 def ends() -> Iterator[tuple[Channel, socket.socket]]:
     theirs, ours = socket.socketpair()
-    channel = Channel(theirs.detach())
+    channel = Channel(os.dup(theirs.fileno()), theirs.detach())
     yield channel, ours
     ours.close()
     let_go(channel)
