@@ -1,11 +1,14 @@
 """The agent process as its warden makes and holds it."""
 
+import contextlib
+import fcntl
 import os
 import socket
 import traceback
 from typing import NoReturn
 
 from . import agent, birth, command, preloading, stack_pipe
+from .agent_link import PIPE_BYTES
 from .containment import linux
 from .containment.walls import Walls
 from .ending import EXIT_FAILED
@@ -40,6 +43,8 @@ def fork_agent(start: ZygoteStart, walls: Walls, run_id: str) -> Family:
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     up_read, up_write = os.pipe()
+    with contextlib.suppress(PermissionError):  # a user may have 64 MiB of large pipes
+        fcntl.fcntl(up_read, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
     stack_read, stack_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)

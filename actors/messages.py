@@ -445,7 +445,7 @@ FromRole = Ready | SweepOrphans
 ToRole = ShutDown | OrphansSwept
 
 
-# ── warden ↔ agent: JSON lines on the socketpair. What comes up is untrusted ────────────────────
+# ── warden ↔ agent: JSON lines, up a pipe and down a socket. What comes up is untrusted ─────────
 
 
 class Start(msgspec.Struct, frozen=True, tag_field="control", tag="start"):
