@@ -16,7 +16,9 @@ from .messages import EventRefused, ToAgent
 
 READ_AT_ONCE = 131_072
 PIPE_BYTES = 262_144  # what may wait in it; F_SETPIPE_SZ of fcntl(2)
-APART_S = 0.002  # reads of a flood: as one batch, what came costs all who pass it on half (5.0 µs an event, not 11)
+APART_S = (
+    0.002  # reads of a flood: as one batch, what came costs all who pass it on half (5.0 µs an event, not 11)
+)
 BURST_S = 0.016  # so many reads may be saved up: who says little is heard at once
 UNREAD_REFUSALS_BYTES = 65_536  # an agent that does not listen is told no more refusals than this
 

@@ -52,7 +52,9 @@ def fork_agent(start: ZygoteStart, walls: Walls, run_id: str) -> Family:
     # Foreign modules may have asked to be called after a fork; of ours, and Python's, nothing that matters here has.
     child = linux.fork() if preloading.is_foreign(start.spec) else linux.clone_process()
     if child is None:
-        _be_agent(start, walls, run_id, theirs.detach(), up_write, out_write, err_write, stack_write, warden_pid)
+        _be_agent(
+            start, walls, run_id, theirs.detach(), up_write, out_write, err_write, stack_write, warden_pid
+        )
     theirs.close()
     os.close(up_write)
     os.close(out_write)
