@@ -100,6 +100,9 @@ class Warden(Actor):
     ) -> None:
         super().__init__()
         self._settings = start.settings
+        keys_fd, *log_fds = given_fds
+        # First: its thread shakes hands with the supervisor while this one goes on.
+        self._post, self._mailbox = self._open_mailbox(start, keys_fd)
         self._run_id, self._attempt = run_id, attempt
         self._family = family
         self._supervisor_pidfd = supervisor_pidfd
@@ -112,8 +115,6 @@ class Warden(Actor):
         self._climb = Climb(self, family.pidfd, self._ending, self._interrupt, self._report)
         self._limiter: Limiter | None = None  # this and the next are made when they are wanted
         self._stacks: StackPipe | None = None
-        keys_fd, *log_fds = given_fds
-        self._post, self._mailbox = self._open_mailbox(start, keys_fd)
         self._link = AgentLink(
             self, family.link, family.up_fd, self._hear_agent, self._settings.events.max_batch_bytes
         )

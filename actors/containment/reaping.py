@@ -24,6 +24,8 @@ def end_all(
     Blocks at most about `patience_s`; `reaped` is told each pid and wait status. Called by a warden when its agent
     is gone or must go.
     """
+    if not reap_dead(reaped):
+        return []  # the agent was all there was, as in most runs
     deadline = time.monotonic() + patience_s
     while True:
         kill_round()
