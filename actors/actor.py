@@ -66,9 +66,14 @@ class Actor:
 
     def pump(self, fd: int, drain: Pump) -> None:
         """Call `drain` on every turn, and again at once while it says that it did something; `fd` only wakes."""
-        self._pumps.append(drain)
+        self._pumps = [*self._pumps, drain]
         self._callbacks[fd] = _nothing
         self._epoll.register(fd, select.EPOLLIN | select.EPOLLET)
+
+    def unpump(self, fd: int, drain: Pump) -> None:
+        """Undo `pump`. Call it before closing `fd`; in this turn `drain` may still be called once."""
+        self._pumps = [pump for pump in self._pumps if pump != drain]
+        self.unwatch(fd)
 
     def after(self, delay_s: float, callback: Callback) -> Timer:
         """Call back once, `delay_s` from now."""

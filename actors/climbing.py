@@ -52,6 +52,11 @@ class Climb:
             self._ending.limit = limits.reason_of(name)
         self.climb(stopping.LimitHit())
 
+    def report(self) -> None:
+        """Tell the supervisor where the ladder stands, if it is climbed."""
+        if self.mode is not None:
+            self._report(self.mode)
+
     def signal_agent(self, number: int) -> None:
         """Send it, if the agent is still there."""
         try:
@@ -74,7 +79,6 @@ class Climb:
                 self._ending.began(self._actor.clock())
                 self._ending.kill_all(self.mode)
             case stopping.Step.REPORT:
-                if self.mode is not None:
-                    self._report(self.mode)
+                self.report()
             case _:
                 assert_never(step)

@@ -30,6 +30,7 @@ from .messages import (
     StopRuns,
     ToSupervisor,
 )
+from .readoption import stop_plan
 from .records import RunInput, RunRecord
 from .register import Register
 from .replays import Replays
@@ -140,7 +141,7 @@ class Commands:
         body = wire.encode(command)
         if self._house.journal.add_command(command_id, run.key, "stop", self._house.now(), body):
             run.record.stop_reason = command.reason or run.record.stop_reason
-            run.advance(lifecycle.StopWanted(self._plan(command_id, command)))
+            run.advance(lifecycle.StopWanted(stop_plan(command_id, command, self._settings.runs)))
 
     def _delete(self, command: DeleteRun) -> FromSupervisor:
         run, journal = self._register.get(command.run_id), self._house.journal
@@ -152,15 +153,6 @@ class Commands:
             return Refusal(command.id, "run_live", message, status=run.record.status)
         self._forgetting.forget(key, command.run_id)
         return RunDeleted(command.id, command.run_id)
-
-    def _plan(self, command_id: str, command: StopRun | StopRuns) -> lifecycle.StopPlan:
-        runs, grace_s = self._settings.runs, command.grace_s
-        return lifecycle.StopPlan(
-            command_id,
-            command.mode,
-            runs.interrupt_grace_s if grace_s is None else grace_s,
-            runs.terminate_grace_s if grace_s is None else grace_s,
-        )
 
     def _agent(self, name: str) -> AgentInfo:
         spec = self._settings.agents[name]

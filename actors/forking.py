@@ -50,7 +50,9 @@ class Forking:
         self._guard = guard
         self._drain_wardens = drain_wardens
         self._sweep = sweep
-        self._unproved: list[LiveRun] = []
+        self._unproved: list[LiveRun] = []  # one for each sweep that root was asked for, in order
+        self._unreaped: list[LiveRun] = []  # their wardens are gone, and their zygotes have yet to say so
+        self._root_pidfd = os.pidfd_open(os.getppid())
         self._boot_id = boot_id
         self._rung = RUNGS[start.found.rung]
         self._links = {name: self._link(start, boot_id, name) for name in start.settings.agents}
@@ -65,6 +67,7 @@ class Forking:
             spec=self._settings.agents[name],
             settings=msgspec.structs.replace(self._settings, agents={}),
             control_fd=-1,
+            root_pidfd=self._root_pidfd,
             paths=start.paths,
             server_key=start.server_keys.public,
             boot_id=boot_id,
@@ -96,6 +99,7 @@ class Forking:
         """Let all zygotes exit, and reap them. Blocks some ms."""
         for link in self._links.values():
             link.close()
+        os.close(self._root_pidfd)
 
     # ── a warden comes ───────────────────────────────────────────────────────────────────────────
 
@@ -103,7 +107,7 @@ class Forking:
         """Ask for a warden, and let it in by a new key, which it reads from a pipe after it forked its agent."""
         run.keys = KeyPair.generate()
         run.record.warden_key = run.keys.public.decode()
-        self._guard.admit(run.keys.public, f"{run.record.run_id}/{run.record.attempt}")
+        self._guard.admit(run.keys.public, _holder(run))
         self._actor.ask(
             _asked(run),
             lambda: self._send_fork(run),
@@ -160,7 +164,7 @@ class Forking:
             why = message.error if isinstance(message, ForkFailed) else "its warden came without a pidfd"
             run.advance(lifecycle.NotForked(why))
             return
-        run.pidfd = pidfd
+        run.pidfd, run.reaper = pidfd, self._links[run.record.agent].pid
         with contextlib.suppress(ProcessLookupError):  # it has ended, which its pidfd says too
             run.warden = ProcessIdentity(message.pid, birth.start_ticks(message.pid), self._boot_id)
         run.check_identity()
@@ -173,6 +177,20 @@ class Forking:
             if run.record.agent == name and run.state.phase is lifecycle.Phase.FORKING:
                 self._actor.withdraw(_asked(run))
                 run.advance(lifecycle.NotForked("its zygote died before it could be forked"))
+        unreaped, self._unreaped = self._unreaped, []
+        for run in unreaped:
+            self._prove(run)
+
+    def adopt(self, run: LiveRun) -> None:
+        """Take up a run of an earlier supervisor: its warden gets in by its old key, and is held by pidfd again."""
+        if run.record.warden_key is not None:
+            self._guard.admit(run.record.warden_key.encode(), _holder(run))
+        if run.record.warden is not None:
+            run.pidfd = birth.pidfd_of(run.record.warden, self._boot_id)
+        if run.pidfd is None:
+            self._prove(run)
+        else:
+            self._actor.watch(run.pidfd, lambda: self._exited(run))
 
     # ── a warden goes ────────────────────────────────────────────────────────────────────────────
 
@@ -192,29 +210,36 @@ class Forking:
         if self._rung.gone_with_warden or run.state.record is not None:
             run.proof = self._rung.proof
             run.advance(lifecycle.WardenGone())
-        elif not self._links[run.record.agent].alive:
+        elif run.reaper is not None and self._pid_of(run.record.agent) == run.reaper:
+            self._unreaped.append(run)
+        else:
             # Warden and zygote were both killed where no namespace holds the rest: what is left came to root.
             self._unproved.append(run)
             others = [other.warden for other in self._register.all() if other is not run]
             self._sweep([warden.pid for warden in others if warden is not None])
 
+    def _pid_of(self, agent: str) -> int | None:
+        """Of the agent's zygote; an agent may have gone from the settings."""
+        return self._links[agent].pid if agent in self._links else None
+
     def swept(self, survivors: list[int]) -> None:
-        """Root has ended what came to it, all but `survivors`."""
-        runs, self._unproved = self._unproved, []
-        for run in runs:
-            run.proof = "none" if survivors else self._rung.proof
-            run.advance(lifecycle.WardenGone())
+        """Root has ended what had come to it when it was asked, all but `survivors`."""
+        run = self._unproved.pop(0)
+        run.proof = "none" if survivors else self._rung.proof
+        run.advance(lifecycle.WardenGone())
 
     def _reaped(self, run: LiveRun) -> None:
         """The zygote waited for the warden and ended its orphans: where no namespace does it, the proof."""
+        if run in self._unreaped:
+            self._unreaped.remove(run)
         if not self._rung.gone_with_warden and run.state.record is None:
             run.proof = self._rung.proof
             self._actor.after(LAST_WORDS_S, lambda: run.advance(lifecycle.WardenGone()))
 
     def release(self, run: LiveRun) -> None:
         """The run ended: its key opens nothing any more, its pidfd is closed, an empty log is no file."""
-        if run.keys is not None:
-            self._guard.dismiss(run.keys.public)
+        if run.record.warden_key is not None:
+            self._guard.dismiss(run.record.warden_key.encode())
         if run.pidfd is not None:
             self._actor.unwatch(run.pidfd)
             os.close(run.pidfd)
@@ -227,6 +252,11 @@ class Forking:
 
 def _asked(run: LiveRun) -> tuple[str, str, int]:
     return ("fork", run.record.run_id, run.record.attempt)
+
+
+def _holder(run: LiveRun) -> str:
+    """Who the holder of the run's key is: a warden of an earlier attempt has another key, and is nobody."""
+    return f"{run.record.run_id}/{run.record.attempt}"
 
 
 def _keys_pipe(run: LiveRun) -> int:

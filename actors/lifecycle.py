@@ -53,7 +53,8 @@ class StopPlan:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`greeted`: the warden said hello. `began`: the agent was let go. `killed`: we killed a silent warden.
+    """`greeted`: the warden said hello to this supervisor. `began`: the agent was let go. `killed`: we killed a
+    silent warden.
 
     `trouble`: why it could not start, or why it is no longer believed (`distrusted`).
     """
@@ -90,7 +91,7 @@ class NotForked:
 
 @dataclass(frozen=True, slots=True)
 class Greeted:
-    """The warden said hello: the agent process waits to begin."""
+    """The warden said hello: the agent process waits to begin, or it has begun under an earlier supervisor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +141,22 @@ class Effect(StrEnum):
     FORK = "ask the zygote for a warden"
     EXPECT_HELLO = "start the start timer"
     BEGIN = "journal run.started and let the agent go"
+    RESUME = "tell the warden where the journal stands, and to let the agent go if it has not"
     ANNOUNCE_STOP = "journal run.stopping"
     TELL_STOP = "tell the warden the stop plan, and watch that it kills in time"
     KILL_WARDEN = "kill the warden by its pidfd"
     ACK_EXIT = "let the warden exit"
     END = "journal the terminal event and free the slot"
+
+
+def resumed(stop: StopPlan | None, record: ExitRecord | None) -> State:
+    """The state of a run that began under an earlier supervisor, as the journal has it. Its warden has yet to greet.
+
+    `stop`: the newest that was journalled. `record`: the warden's last word, if that was.
+    """
+    if record is not None:
+        return State(Phase.EXITED, stop, began=True, record=record)
+    return State(Phase.RUNNING if stop is None else Phase.STOPPING, stop, began=True)
 
 
 Decision = tuple[State, tuple[Effect, ...]]
@@ -223,6 +235,28 @@ def _stop_running(state: State, message: StopWanted) -> Decision:
     return stopped, (Effect.ANNOUNCE_STOP, Effect.TELL_STOP)
 
 
+def _resume(state: State, _message: Greeted) -> Decision:
+    """It goes on: its warden heard nothing, or nobody knows what, since its line broke off."""
+    return replace(state, greeted=True), (Effect.RESUME,)
+
+
+def _resume_stopping(state: State, _message: Greeted) -> Decision:
+    if state.killed or state.stop is None:
+        return state, ()
+    return replace(state, greeted=True), (Effect.RESUME, Effect.TELL_STOP)
+
+
+def _resume_exited(state: State, _message: Greeted) -> Decision:
+    return replace(state, greeted=True), (Effect.RESUME, Effect.ACK_EXIT)
+
+
+def _never_returned(state: State, message: Silent) -> Decision:
+    """A warden that does not come back can't be asked to stop, nor be heard: it must not go on unseen."""
+    if state.greeted:  # a deadline of an earlier phase
+        return state, ()
+    return _start_silent(state, message)
+
+
 def _stop_again(state: State, message: StopWanted) -> Decision:
     """A second stop climbs one rung at once; the warden knows which."""
     plan = _newest(state, message.plan)
@@ -293,17 +327,17 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.RUNNING, Admitted): _ignore,
     (Phase.RUNNING, WardenForked): _ignore,
     (Phase.RUNNING, NotForked): _ignore,
-    (Phase.RUNNING, Greeted): _ignore,
+    (Phase.RUNNING, Greeted): _resume,
     (Phase.RUNNING, StopWanted): _stop_running,
     (Phase.RUNNING, Recorded): _record,
-    (Phase.RUNNING, Silent): _ignore,  # a deadline of an earlier phase
+    (Phase.RUNNING, Silent): _never_returned,
     (Phase.RUNNING, Misbehaved): _distrust,
     (Phase.RUNNING, WardenGone): _end,
     # a stop is under way
     (Phase.STOPPING, Admitted): _ignore,
     (Phase.STOPPING, WardenForked): _ignore,
     (Phase.STOPPING, NotForked): _ignore,
-    (Phase.STOPPING, Greeted): _ignore,
+    (Phase.STOPPING, Greeted): _resume_stopping,
     (Phase.STOPPING, StopWanted): _stop_again,
     (Phase.STOPPING, Recorded): _record,
     (Phase.STOPPING, Silent): _kill_silent,
@@ -313,7 +347,7 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.EXITED, Admitted): _ignore,
     (Phase.EXITED, WardenForked): _ignore,
     (Phase.EXITED, NotForked): _ignore,
-    (Phase.EXITED, Greeted): _ignore,
+    (Phase.EXITED, Greeted): _resume_exited,
     (Phase.EXITED, StopWanted): _ignore,  # it is over; nothing is left to stop
     (Phase.EXITED, Recorded): _ack_again,
     (Phase.EXITED, Silent): _kill_silent,

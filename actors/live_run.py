@@ -40,6 +40,7 @@ INTERRUPT_MESSAGE = "Stop requested via API"
 #: counted in messages, and a facade that hangs while runs flood would let them grow by the size of these.
 FED_BYTES = 65_536
 NEVER_STARTED = "never_started"
+RETURN_S = 2.0  # a warden that was told to stop has come back to a new supervisor within this, or is killed
 _SPEAKING = frozenset({Phase.RUNNING, Phase.STOPPING})  # phases in which a warden has events to send
 _TERMINAL = {
     Status.COMPLETED: "run.completed",
@@ -90,7 +91,11 @@ class House(Protocol):
 
 
 class LiveRun:
-    """A run that has not ended. `n` counts the warden's events, `seq` all events of the run."""
+    """A run that has not ended. `n` counts the warden's events, `seq` all events of the run.
+
+    `route`: the connection that is listened to, from a hello on. `reaper`: the zygote that will wait for the warden;
+    None: root, since that zygote ended with its supervisor.
+    """
 
     def __init__(self, house: House, key: int, record: RunRecord, given: RunInput, seq: int = 0) -> None:
         self._house = house
@@ -104,13 +109,13 @@ class LiveRun:
         self.proof = NEVER_STARTED
         self.kind: str | None = None
         self.warden: ProcessIdentity | None = None  # by the zygote and the kernel, not by itself
+        self.reaper: int | None = None
+        self.route: bytes | None = None
         self._kill_reported = False
         self._exit_acked = False
         self._written = seq
         self._unwritten: list[bytes] = []  # events of this turn
-        self._n = 0
         self._batches_unacked = 0
-        self._route: bytes | None = None
         self._stop_began: float | None = None
         self._watch: Timer | None = None
 
@@ -122,14 +127,26 @@ class LiveRun:
         for effect in effects:
             self._carry_out(effect)
 
+    def adopt(self, state: lifecycle.State) -> None:
+        """Take it up from an earlier supervisor. If its warden is there, it says hello again."""
+        self.state, self.warden = state, self.record.warden
+        in_time_s = self._house.start_timeout_s if state.phase is Phase.RUNNING else RETURN_S
+        self._expect(in_time_s, "the return of its warden")
+
     def greeted(self, route: bytes, hello: Hello) -> None:
-        """The warden's first words, from a connection that holds the run's key."""
-        if self.state.greeted:
-            return
-        self._route = route
-        self.record.warden, self.record.agent_pid = hello.warden, hello.agent.pid
+        """The warden's first words on a connection that holds the run's key."""
+        self.route = route
+        if not self.state.began:
+            self.record.warden, self.record.agent_pid = hello.warden, hello.agent.pid
+            self.check_identity()
+        elif not self._known_again(hello):
+            self.advance(lifecycle.Misbehaved("the warden that came back is another, or has lost events"))
         self.advance(lifecycle.Greeted())
-        self.check_identity()
+
+    def _known_again(self, hello: Hello) -> bool:
+        record = self.record
+        same = record.warden is not None and record.warden.pid == hello.warden.pid
+        return same and record.agent_pid == hello.agent.pid and hello.last_n >= self._n
 
     def check_identity(self) -> None:
         """Who the warden is was said by the zygote first; a later server would kill whom it names."""
@@ -149,7 +166,6 @@ class LiveRun:
         elif events.n != self._n + 1 or not self._within_credit() or not lawful(events.blob, events.count):
             self.advance(lifecycle.Misbehaved("the warden sent what it may not send"))
         else:
-            self._n += events.count
             self._batches_unacked += 1
             self._append(events.count, events.blob)
             # Not every batch: an acknowledgement wakes the warden, and half its credit is enough to go on with.
@@ -164,6 +180,10 @@ class LiveRun:
             return
         self.kind = record.kind
         self.advance(lifecycle.Recorded(_with_one_value(record)))
+        if self.record.exit_record is None and self.state.record is not None:
+            # The warden goes once this is acknowledged, and then only the journal knows how the run ended.
+            self.record.exit_record = msgspec.msgpack.encode(self.state.record)
+            self._save()
 
     def reached(self, rung: RungReached) -> None:
         """The warden climbs: it took the stop, and is not silent. A kill has its own patience."""
@@ -177,7 +197,7 @@ class LiveRun:
     @property
     def has_agent(self) -> bool:
         """Whether there is an agent that its warden could ask for its stacks."""
-        return self.state.phase in (Phase.RUNNING, Phase.STOPPING) and self._route is not None
+        return self.state.phase in (Phase.RUNNING, Phase.STOPPING) and self.route is not None
 
     def take_stack(self, command_id: str) -> None:
         """Have the warden ask the agent for its stacks; its answer bears this id."""
@@ -193,6 +213,10 @@ class LiveRun:
                 self._expect(self._house.start_timeout_s, "the start")
             case Effect.BEGIN:
                 self._begin()
+            case Effect.RESUME:
+                self._relax()
+                self._house.then(self._ack)
+                self._tell_go()
             case Effect.ANNOUNCE_STOP:
                 self._announce_stop()
             case Effect.TELL_STOP:
@@ -229,10 +253,14 @@ class LiveRun:
         now = self._house.now()
         self.record.status, self.record.started_at = Status.RUNNING, now
         self.record.containment = limits.containment(self._house.containment, self.record.limits)
+        self.record.runtime_events = self.seq  # the next events are this attempt's
         self._emit(
             "run.started", attempt=self.record.attempt, pid=self.record.agent_pid, agent=self.record.agent
         )
         self._save()
+        self._tell_go()
+
+    def _tell_go(self) -> None:
         self._tell(Go(self.given, limits.by_warden(self.record.limits)))
 
     def _announce_stop(self) -> None:
@@ -275,6 +303,7 @@ class LiveRun:
         record.error, record.usage = end.error, end.usage
         record.output = msgspec.Raw(end.output) if end.output else None
         record.ended_at = self._house.now()
+        record.exit_record = None
         self._emit(_TERMINAL[end.status], **_terminal_fields(end))
         if self.state.stop is not None:
             self._house.journal.finish_command(self.state.stop.command_id, record.ended_at)
@@ -287,8 +316,9 @@ class LiveRun:
         self._emit("run.queued", position=position)
 
     def _emit(self, event: str, **fields: Any) -> None:
-        """An event of the runtime's own."""
+        """An event of the runtime's own. The caller saves the record, which counts it."""
         self.record.last_event = event
+        self.record.runtime_events += 1
         line = msgspec.json.encode({"event": event, "timestamp": self._house.now(), **fields}) + b"\n"
         self._append(1, line)
 
@@ -312,6 +342,11 @@ class LiveRun:
         self.record.last_seq = self.seq
         self._house.journal.save_run(self.key, self.record)
 
+    @property
+    def _n(self) -> int:
+        """How many of the attempt's events are here. By subtraction, so that the journal knows it at every commit."""
+        return self.seq - self.record.runtime_events
+
     def _within_credit(self) -> bool:
         return self._batches_unacked < self._house.batches_in_flight
 
@@ -323,8 +358,8 @@ class LiveRun:
         self._house.then(lambda: self._tell_now(message))
 
     def _tell_now(self, message: ToRun) -> None:
-        if self._route is not None:
-            self._house.tell(self._route, message)
+        if self.route is not None:
+            self._house.tell(self.route, message)
 
     def _plan(self) -> StopPlan:
         assert self.state.stop is not None

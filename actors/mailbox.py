@@ -11,8 +11,10 @@ drains the guard, or nobody new gets in.
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import zmq
 from zmq import backend
@@ -46,6 +48,14 @@ class KeyPair:
     def generate(cls) -> "KeyPair":
         """A new pair."""
         return cls(*zmq.curve_keypair())
+
+
+class Line(Enum):
+    """What became of a connection to an inbox, as a watched `Outbox` sees it."""
+
+    UP = "the inbox lets us in: what is sent now, or was not sent yet, arrives"
+    CUT = "it was up and broke off: of what was sent nobody knows what arrived; it is made again"
+    REFUSED = "our key is not on the list: this socket never tries again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,17 @@ class Post:
     def outbox(self, path: str, keys: KeyPair, server_key: bytes) -> "Outbox":
         """Connect a DEALER to the inbox at `path`; returns at once, whether or not anyone is there."""
         return Outbox(self._connected(zmq.DEALER, path, keys, server_key))
+
+    def watched_outbox(self, path: str, keys: KeyPair, server_key: bytes) -> "WatchedOutbox":
+        """As `outbox`, and it tells what becomes of the line."""
+        socket = self._secured(zmq.DEALER, keys)
+        socket.set(_CURVE_SERVERKEY, server_key)
+        monitor = self._socket(zmq.PAIR)
+        where = f"inproc://line {socket.get(_FD)}"
+        socket.monitor(where, sum(_LINE_EVENTS))  # before it connects, or the first of it is missed
+        monitor.connect(where)
+        socket.connect(f"ipc://{path}")
+        return WatchedOutbox(socket, monitor)
 
     def subscription(self, path: str, keys: KeyPair, server_key: bytes) -> "Subscription":
         """Connect a SUB to the feed at `path`; returns at once."""
@@ -263,6 +284,35 @@ class Outbox:
     def close(self) -> None:
         """Close, dropping what is unsent."""
         self._socket.close()
+
+
+class WatchedOutbox(Outbox):
+    """An `Outbox` that tells what becomes of its line. `line_fd` wakes its owner, as `fd` does."""
+
+    def __init__(self, socket: backend.Socket, monitor: backend.Socket) -> None:
+        super().__init__(socket)
+        self._monitor = monitor
+        self.line_fd: int = int(monitor.get(_FD))
+
+    def line_news(self) -> Iterator[Line]:
+        """What became of the line since the last call, in order. A line that never was up is no news."""
+        while _has_news(self._monitor):
+            number, _endpoint = _receive(self._monitor)
+            yield _LINE_EVENTS[int.from_bytes(number.bytes[:2], sys.byteorder)]  # zmq_socket_monitor(3)
+
+    def close(self) -> None:
+        """Close, dropping what is unsent."""
+        self._socket.monitor(None, 0)
+        self._monitor.close()
+        super().close()
+
+
+# libzmq tells of a handshake that failed for another reason by nothing but trying again.
+_LINE_EVENTS: dict[int, Line] = {
+    zmq.EVENT_HANDSHAKE_SUCCEEDED: Line.UP,
+    zmq.EVENT_DISCONNECTED: Line.CUT,
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH: Line.REFUSED,
+}
 
 
 class Subscription:

@@ -151,6 +151,8 @@ class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     warden_key: str | None = None  # CURVE public key (Z85), so that a later supervisor knows it again
     stop_reason: str | None = None  # what the caller gave as `reason`
     limits: dict[str, float] = {}  # what it may use: its agent's limits, tightened by the request
+    runtime_events: int = 0  # of last_seq, those that the attempt's warden did not send
+    exit_record: bytes | None = None  # the warden's last word, from its receipt to the proof
 
 
 class RunInput(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,6 +54,11 @@ class Register:
         self._runs[run.record.run_id] = self._queue[run.record.run_id] = run
         return len(self._queue)
 
+    def readmit(self, run: LiveRun) -> None:
+        """A run that began under an earlier supervisor holds a slot, whether or not there is one for it."""
+        self._runs[run.record.run_id] = run
+        self._slots[run.record.agent] += 1
+
     def admit(self) -> Iterable[LiveRun]:
         """Runs that may start now; from here on each holds a slot until `leave`."""
         if not self._queue:

@@ -81,6 +81,7 @@ class ZygoteStart(msgspec.Struct, frozen=True, kw_only=True):
     spec: AgentSpec
     settings: Settings
     control_fd: int  # SEQPACKET to the supervisor
+    root_pidfd: int  # for wardens: with root gone no other supervisor comes
     paths: Paths
     server_key: bytes
     boot_id: str

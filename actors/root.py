@@ -104,6 +104,8 @@ class Root(Actor):
         ]
         self._announced = False
         self._ending = False
+        self._grace_s = 0.0  # that runs have, once it is ending
+        self._out_of_patience = False
         self._code = DONE
 
     def serve(self) -> int:
@@ -214,6 +216,8 @@ class Root(Actor):
 
     def _came_up(self, role: _Role) -> None:
         if role is self._supervisor:
+            if self._ending:
+                self._tell(role, self._grace_s)
             for facade in self._facades:
                 if facade.pid == 0 and not self._ending:
                     self._start(facade)
@@ -242,7 +246,9 @@ class Root(Actor):
             self.unwatch(role.control.fileno())
             role.control.close()
             role.control = None
-        if self._ending:
+        if role is self._supervisor and self._ending and status != 0 and not self._out_of_patience:
+            self._restart(role, status)  # its runs have yet to end; it is told so when it is up
+        elif self._ending:
             self._go_on_ending()
         else:
             self._restart(role, status)
@@ -268,12 +274,17 @@ class Root(Actor):
         """First the runs, so that their streams end with their true ends; a second signal gives them no grace."""
         again, self._ending = self._ending, True
         runs = self._settings.runs
-        grace_s = 0.0 if again else max(runs.interrupt_grace_s, runs.terminate_grace_s)
-        self._tell(self._supervisor, grace_s)
+        self._grace_s = 0.0 if again else max(runs.interrupt_grace_s, runs.terminate_grace_s)
+        self._tell(self._supervisor, self._grace_s)
         if not again:
-            self.after(2 * grace_s + LEAVE_S, lambda: self._kill(self._supervisor))
+            self.after(2 * self._grace_s + LEAVE_S, self._lose_patience)
         if self._supervisor.pid == 0:
             self._go_on_ending()
+
+    def _lose_patience(self) -> None:
+        """With a supervisor that does not end; its runs then end with their wardens, by `_clean_up`."""
+        self._out_of_patience = True
+        self._kill(self._supervisor)
 
     def _go_on_ending(self) -> None:
         if self._supervisor.pid:
@@ -298,13 +309,15 @@ class Root(Actor):
         """Whatever happened: no process, no socket and no note is left."""
         for role in (*self._facades, self._supervisor):
             self._kill(role)
+            role.pid = 0
+        self._sweep([])  # wardens, if they are still there, would wait for another supervisor
         self._reap_all()
         front_door.forget_server(self._state_dir)
         front_door.remove_runtime_folder(self._paths, self._state_dir)
         self.close()
 
     def _reap_all(self) -> None:
-        """Wardens of a killed supervisor end by themselves and come here."""
+        """What was killed just now is waited for."""
         deadline = time.monotonic() + LEAVE_S
         while reap_dead(lambda _pid, _status: None) and time.monotonic() < deadline:
             signal.sigtimedwait({signal.SIGCHLD}, 0.05)

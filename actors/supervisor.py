@@ -4,6 +4,7 @@ A turn takes what has arrived, lets the pure parts decide, writes, commits once,
 journal, then publish. It believes wardens for what agents said, and only the kernel about death.
 """
 
+import os
 import signal
 import socket
 import time
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from . import birth, lifecycle, recovery, wire
+from . import birth, lifecycle, readoption, wire
 from .actor import Actor
 from .commands import Commands
 from .containment import walls
@@ -77,6 +78,7 @@ class Supervisor(Actor):
         self._afterwards: list[Callable[[], object]] = []
         self._touched: list[LiveRun] = []
         self._closing: ShutDown | None = None
+        self._shutdowns = 0
         self._told_changed = self.journal.changed
         bounds = {name: spec.max_concurrent for name, spec in start.settings.agents.items()}
         self._register = Register(start.settings.runs.max_live, bounds)
@@ -113,13 +115,11 @@ class Supervisor(Actor):
         return guard
 
     def _recover(self) -> None:
-        """Take up what an earlier supervisor left: queued runs wait on, others are lost, on proof."""
-        for left in recovery.settle(self.journal.unended(), self._boot_id):
-            run = LiveRun(self, left.key, left.record, left.given, left.last_seq)
-            if left.lost is None:
-                self._register.enter(run)
-            else:
-                run.lose(left.lost.proof, left.lost.error)
+        """Take up what an earlier supervisor left. No warden is answered before, so none that is known is refused."""
+        pid = os.getppid()
+        root = f"{pid} {birth.start_ticks(pid)} {self._boot_id}".encode()
+        runs = self._settings.runs
+        readoption.take_up(self, self._register, self._forking, runs, root, self._boot_id)
         self.admit()
 
     def _root_says(self) -> None:
@@ -144,9 +144,10 @@ class Supervisor(Actor):
         """End every run by the ladder, without grace the second time; then this loop."""
         again = self._closing is not None
         self._closing, self._commands.closing = message, True
+        self._shutdowns += 1
         mode: StopMode = "kill" if again or message.grace_s == 0 else "interrupt"
+        plan = readoption.shutdown_plan(self._shutdowns, message.grace_s, mode)
         for run in self._register.all():
-            plan = lifecycle.StopPlan("", mode, message.grace_s, message.grace_s, shutdown=True)
             run.advance(lifecycle.StopWanted(plan))
         if not len(self._register):
             self.stop()
@@ -212,7 +213,8 @@ class Supervisor(Actor):
         for topic in self._feed.subscribed():
             worked = True
             run_id = topic.decode(errors="replace")
-            if run_id == RUNS_TOPIC:  # who follows these reads the journal first
+            if run_id == RUNS_TOPIC:
+                self.then(self._tell_changed)  # a supervisor that died may not have told of the last
                 continue
             welcome = Published(self._last_seq(run_id) + 1, 0, self._register.get(run_id) is None)
             self.then(partial(self.publish, run_id, welcome, b""))
@@ -281,7 +283,7 @@ class Supervisor(Actor):
             return
         if (message.run_id, message.attempt) != (run.record.run_id, run.record.attempt):
             run.advance(lifecycle.Misbehaved("the warden spoke for another run"))
-        else:
+        elif isinstance(message, Hello) or route == run.route:  # else of a line that it has given up
             self._dispatch(run, route, message)
 
     def _dispatch(self, run: LiveRun, route: bytes, message: FromRun) -> None:

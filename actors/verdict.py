@@ -34,7 +34,7 @@ def verdict(state: State, proof: str, took_ms: float | None) -> Verdict:
     return Verdict(
         status=status,
         reason=reason,
-        exit=_receipt(record, proof, took_ms if state.stop is not None else record.took_ms),
+        exit=_receipt(record, proof, _took_ms(state, record, took_ms)),
         error=error if status is not Status.CANCELLED else None,
         output=claim.output if claim is not None and keeps_output else b"",
         usage=claim.usage if claim is not None else None,
@@ -76,6 +76,13 @@ def _judged(state: State, record: ExitRecord) -> tuple[Status, Reason, str | Non
     if record.stopped and record.rung is not None and state.stop is not None:
         return Status.CANCELLED, Reason.SHUTDOWN if state.stop.shutdown else _BY_RUNG[record.rung], None
     return _by_itself(record)
+
+
+def _took_ms(state: State, record: ExitRecord, took_ms: float | None) -> float | None:
+    """From the first rung to proof: the longer one, for a supervisor that was started amid a stop saw less of it."""
+    if state.stop is None or record.took_ms is None:
+        return record.took_ms if state.stop is None else took_ms
+    return record.took_ms if took_ms is None else max(took_ms, record.took_ms)
 
 
 def _stuck(record: ExitRecord) -> tuple[Status, Reason, str | None]:

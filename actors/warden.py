@@ -3,6 +3,7 @@
 It forks the agent (blocked) before it has any key or socket, says hello, lets it go, checks what it says, passes
 that on in numbered batches against credit, climbs the stop ladder by its own clock, kills and reaps all that is
 left, and has the last word: the exit record. Nothing is sent after that. Then it exits, which is the proof.
+All of that goes on while there is no supervisor to hear it; see `supervisor_link.py`.
 """
 
 import os
@@ -13,7 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NoReturn, assert_never
 
-from . import birth, stack_pipe, stopping, wire
+from . import birth, stack_pipe, stopping
 from .actor import Actor
 from .agent_link import AgentLink
 from .climbing import Climb
@@ -25,7 +26,7 @@ from .exit_record import Ending
 from .family import Family, fork_agent
 from .intake import Refused, Taken
 from .limiting import Limiter
-from .mailbox import KeyPair, Outbox, Post
+from .mailbox import KeyPair
 from .messages import (
     Claim,
     EventRefused,
@@ -33,7 +34,6 @@ from .messages import (
     EventsAcked,
     ExitAcked,
     Exited,
-    FromRun,
     Go,
     Hello,
     Interrupt,
@@ -48,9 +48,9 @@ from .records import ProcessIdentity
 from .roles import ZygoteStart
 from .stack_pipe import StackPipe
 from .stdio import Stdio
+from .supervisor_link import SupervisorLink
 
 KEYS_LENGTH = 80  # two Z85 keys
-LAST_WORD_S = 5.0  # how long the exit record waits to be acked
 
 
 def main(
@@ -60,12 +60,14 @@ def main(
     attempt: int,
     given_fds: Sequence[int],
     supervisor_pidfd: int,
+    root_pidfd: int,
     uid: int,
     gid: int,
 ) -> NoReturn:
     """Be the warden of this run. Called by the zygote, whose ids are given, in the child it just forked.
 
-    `given_fds` came with `Fork`: the pipe that holds the keys, then the files of the log, if one is kept.
+    `given_fds` came with `Fork`: the pipe that holds the keys, then the files of the log, if one is kept. The
+    pidfds are of the supervisor of now, and of root, which starts the others.
     """
     code = 1
     try:
@@ -73,11 +75,12 @@ def main(
         family = fork_agent(start, walls, run_id)
         rung = rungs.RUNGS[start.kill_rung]
         birth.forget_parent_signals()
-        birth.keep_only((*given_fds, supervisor_pidfd, *family.descriptors))
+        birth.keep_only((*given_fds, supervisor_pidfd, root_pidfd, *family.descriptors))
         birth.entitle(f"warden {run_id}")
         os.setsid()
         kill_round = rungs.settle(rung, start.user_namespace, uid, gid)
-        Warden(start, run_id, attempt, family, given_fds, supervisor_pidfd, kill_round).run()
+        pidfds = (supervisor_pidfd, root_pidfd)
+        Warden(start, run_id, attempt, family, given_fds, pidfds, kill_round).run()
         code = 0
     except BaseException:  # noqa: BLE001  # it must not become a second zygote
         traceback.print_exc()
@@ -95,22 +98,22 @@ class Warden(Actor):
         attempt: int,
         family: Family,
         given_fds: Sequence[int],
-        supervisor_pidfd: int,
+        pidfds: tuple[int, int],
         kill_round: Callable[[], None],
     ) -> None:
         super().__init__()
         self._settings = start.settings
         keys_fd, *log_fds = given_fds
         # First: its thread shakes hands with the supervisor while this one goes on.
-        self._post, self._mailbox = self._open_mailbox(start, keys_fd)
+        self._supervisor = SupervisorLink(
+            self, start, _read_keys(keys_fd), *pidfds, self._receive, self._abandoned
+        )
         self._run_id, self._attempt = run_id, attempt
         self._family = family
-        self._supervisor_pidfd = supervisor_pidfd
         self._spec = start.spec
         self._intake = intake_for(start.spec, start.settings.events.max_event_bytes)
         self._command_id, self._message = "", ""
-        self._n = 0  # events sent
-        self._unacked: list[int] = []  # the last number of each batch in flight
+        self._let_go = False
         self._ending = Ending(rungs.RUNGS[start.kill_rung].proof, kill_round, family.pid)
         self._climb = Climb(self, family.pidfd, self._ending, self._interrupt, self._report)
         self._limiter: Limiter | None = None  # this and the next are made when they are wanted
@@ -123,20 +126,11 @@ class Warden(Actor):
         self._watch_all()
         # Should the zygote have died over its answer, nobody knows of this warden, and nobody would end it.
         self._unasked = self.after(2 * self._settings.runs.start_timeout_s, self._abandoned)
-        self._tell(self._hello(start.boot_id))
+        self._supervisor.greet(self._hello(start.boot_id))
 
     # ── beginnings ───────────────────────────────────────────────────────────────────────────────
 
-    def _open_mailbox(self, start: ZygoteStart, keys_fd: int) -> tuple[Post, Outbox]:
-        keys = os.read(keys_fd, KEYS_LENGTH)
-        os.close(keys_fd)
-        pair = KeyPair(keys[: KEYS_LENGTH // 2], keys[KEYS_LENGTH // 2 :])
-        post = Post(start.settings.events.max_message_bytes)
-        return post, post.outbox(start.paths.runs, pair, start.server_key)
-
     def _watch_all(self) -> None:
-        self.pump(self._mailbox.fd, self._drain_mailbox)
-        self.watch(self._supervisor_pidfd, self._supervisor_gone)
         self._link.listen(True)
         self.watch(self._family.pidfd, self._agent_gone)
         self.on_signal(signal.SIGCHLD, self._ending.reap_dead)
@@ -153,28 +147,15 @@ class Warden(Actor):
 
     # ── from the supervisor ──────────────────────────────────────────────────────────────────────
 
-    def _drain_mailbox(self) -> bool:
-        worked = False
-        for body in self._mailbox.drain():
-            worked = True
-            self._receive(wire.to_run.decode(body))
-        return worked
-
     def _receive(self, message: ToRun) -> None:
+        """A later supervisor repeats what it can't know to have been heard: `Go` and `Stop`."""
         match message:
             case Go():
-                self._unasked.cancel()
-                if message.limits:
-                    self._limiter = Limiter(self, message.limits, self._climb.limit_hit)
-                self._link.tell(start_for(self._spec, self._run_id, message.given))
+                self._go(message)
             case Stop():
-                self._command_id, self._message = message.command_id, message.message
-                self._ending.began(self.clock())
-                self._climb.climb(
-                    stopping.StopAsked(message.mode, message.interrupt_grace_s, message.terminate_grace_s)
-                )
+                self._stop(message)
             case EventsAcked():
-                self._acked(message.n)
+                self._credited()
             case ExitAcked():
                 self.stop()
             case TakeStack():
@@ -182,9 +163,26 @@ class Warden(Actor):
             case _:
                 assert_never(message)
 
-    def _acked(self, n: int) -> None:
-        while self._unacked and self._unacked[0] <= n:
-            self._unacked.pop(0)
+    def _go(self, message: Go) -> None:
+        if self._let_go:
+            return
+        self._let_go = True
+        self._unasked.cancel()
+        if message.limits:
+            self._limiter = Limiter(self, message.limits, self._climb.limit_hit)
+        self._link.tell(start_for(self._spec, self._run_id, message.given))
+
+    def _stop(self, message: Stop) -> None:
+        if message.command_id == self._command_id:
+            self._climb.report()
+            return
+        self._command_id, self._message = message.command_id, message.message
+        self._ending.began(self.clock())
+        self._climb.climb(
+            stopping.StopAsked(message.mode, message.interrupt_grace_s, message.terminate_grace_s)
+        )
+
+    def _credited(self) -> None:
         self._listen_on_credit()
         if self._ending.over:
             self._hear_rest()
@@ -196,22 +194,24 @@ class Warden(Actor):
         self._stacks.take(partial(self._stack_taken, command_id))
 
     def _stack_taken(self, command_id: str, taken: stack_pipe.Taken) -> None:
-        self._tell(StackTaken(self._run_id, self._attempt, command_id, taken.text, taken.error))
-
-    def _supervisor_gone(self) -> None:
-        self.unwatch(self._supervisor_pidfd)
-        self._abandoned()
+        told = StackTaken(self._run_id, self._attempt, command_id, taken.text, taken.error)
+        self._supervisor.tell(told)
 
     def _abandoned(self) -> None:
-        """Nobody is left to take the events or to stop the run."""
+        """Nobody is left to take the events or to stop the run, or will be."""
         self._ending.orphaned = True
-        self._climb.climb(stopping.LimitHit())
+        if self._ending.told:
+            self.stop()
+        elif self._ending.over:
+            self._hear_rest()
+        else:
+            self._climb.climb(stopping.LimitHit())
 
     # ── from the agent ───────────────────────────────────────────────────────────────────────────
 
     def _listen_on_credit(self) -> None:
         """While all credit is used the agent's socket is left alone: it is the buffer, and the back-pressure."""
-        credit = len(self._unacked) < self._settings.events.batches_in_flight
+        credit = not self._supervisor.unacked.full
         self._link.listen(credit)
         if self._limiter is not None:
             self._limiter.held_up(not credit)
@@ -226,9 +226,8 @@ class Warden(Actor):
             if self._limiter is not None:
                 self._limiter.active()
                 self._limiter.wrote(len(taken.blob))
-            self._tell(Events(self._run_id, self._attempt, self._n + 1, taken.count, taken.blob))
-            self._n += taken.count
-            self._unacked.append(self._n)
+            n = self._supervisor.unacked.last_n + 1
+            self._supervisor.tell_events(Events(self._run_id, self._attempt, n, taken.count, taken.blob))
             self._listen_on_credit()
         for refused in taken.refused[:16]:
             self._refuse(refused)
@@ -270,7 +269,7 @@ class Warden(Actor):
     def _hear_rest(self) -> None:
         if self._ending.told:
             return
-        while self._ending.orphaned or len(self._unacked) < self._settings.events.batches_in_flight:
+        while self._ending.orphaned or not self._supervisor.unacked.full:
             chunk = self._link.read() or self._intake.unfinished()
             if not chunk or self._ending.orphaned:
                 self._last_word()
@@ -281,14 +280,12 @@ class Warden(Actor):
     def _last_word(self) -> None:
         self._ending.told = True
         self._ending.claim = self._ending.claim or self._intake.account()
-        record = self._ending.record(
-            self._n, self._climb.ladder.stopped, self._stdio.errors.text(), self.clock(), time.time()
-        )
         if self._ending.orphaned:
             self.stop()
             return
-        self._tell(Exited(self._run_id, self._attempt, record))
-        self.after(LAST_WORD_S, self.stop)
+        n, stopped = self._supervisor.unacked.last_n, self._climb.ladder.stopped
+        record = self._ending.record(n, stopped, self._stdio.errors.text(), self.clock(), time.time())
+        self._supervisor.tell_exit(Exited(self._run_id, self._attempt, record))
 
     # ── telling ──────────────────────────────────────────────────────────────────────────────────
 
@@ -296,11 +293,13 @@ class Warden(Actor):
         self._link.tell(Interrupt(self._message))
 
     def _report(self, mode: StopMode) -> None:
-        self._tell(RungReached(self._run_id, self._attempt, self._command_id, mode))
+        self._supervisor.tell(RungReached(self._run_id, self._attempt, self._command_id, mode))
 
-    def _tell(self, message: FromRun) -> None:
-        if not self._ending.orphaned:
-            self._mailbox.send(wire.encode(message))
+
+def _read_keys(keys_fd: int) -> KeyPair:
+    keys = os.read(keys_fd, KEYS_LENGTH)
+    os.close(keys_fd)
+    return KeyPair(keys[: KEYS_LENGTH // 2], keys[KEYS_LENGTH // 2 :])
 
 
 def _agent_pid() -> int:

@@ -2,6 +2,7 @@
 
 It imports only what `preload` names. It never sees an input, a key or an event, since whatever it saw, the next
 fork would inherit. It reaps its wardens, and, where no namespace does that, ends what a killed one left behind.
+It ends with its supervisor; its wardens are then root's children, and the next supervisor's runs.
 """
 
 import gc
@@ -36,7 +37,7 @@ def begin(birth_fd: int) -> None:
 
 def main(start: ZygoteStart) -> None:
     """Be the zygote of one agent, until the supervisor closes the control socket."""
-    birth.begin_role(f"zygote {start.name}", (start.control_fd,))
+    birth.begin_role(f"zygote {start.name}", (start.control_fd, start.root_pidfd))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is root's; wardens reset it
     os.environ.update(start.spec.env)
     supervisor_pidfd = os.pidfd_open(os.getppid())
@@ -64,7 +65,7 @@ class Zygote(Actor):
     def __init__(self, start: ZygoteStart, supervisor_pidfd: int, warnings: list[str]) -> None:
         super().__init__()
         self._start = start
-        self._supervisor_pidfd = supervisor_pidfd
+        self._pidfds = (supervisor_pidfd, start.root_pidfd)
         self._rung = rungs.RUNGS[start.kill_rung]
         self._walls = Walls(start.walls, self._rung.has_pid_namespace, start.spec.network)
         self._control = socket.socket(fileno=start.control_fd)
@@ -97,8 +98,8 @@ class Zygote(Actor):
             self._tell(ForkFailed(asked.run_id, asked.attempt, f"{error.strerror} (errno {error.errno})"))
             return
         if child is None:
-            pidfd = self._supervisor_pidfd
-            warden.main(self._start, self._walls, asked.run_id, asked.attempt, descriptors, pidfd, uid, gid)
+            kin, given = self._pidfds, descriptors
+            warden.main(self._start, self._walls, asked.run_id, asked.attempt, given, *kin, uid, gid)
         self._forked(asked, child)
 
     def _forked(self, asked: Fork, child: Child) -> None:

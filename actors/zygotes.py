@@ -75,9 +75,9 @@ class ZygoteLink:
         return "ready" if self._process.ready else "starting"
 
     @property
-    def alive(self) -> bool:
-        """Whether there is a process to reap this agent's wardens."""
-        return self._process is not None
+    def pid(self) -> int | None:
+        """Of the process that reaps the wardens it forked; None if there is none."""
+        return None if self._process is None else self._process.pid
 
     def start(self) -> None:
         """Spawn it, unless it is there. Raises OSError."""
@@ -86,7 +86,7 @@ class ZygoteLink:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         start = msgspec.structs.replace(self._start, control_fd=theirs.fileno())
-        pid = spawn_light(MAIN, start, (theirs.fileno(),))
+        pid = spawn_light(MAIN, start, (theirs.fileno(), start.root_pidfd))
         theirs.close()
         patience = self._actor.after(self._preload_timeout_s, self._preload_overdue)
         self._process = _Process(pid, os.pidfd_open(pid), ours, patience)

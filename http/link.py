@@ -1,8 +1,9 @@
 """This facade's end of the supervisor's two sockets: commands that are answered, and the feed.
 
 A command keeps its id when it is sent again, so a supervisor that died between the journal and the answer
-does not act twice. ZeroMQ's descriptors only say "look again", and sending can eat that (see
-`actors.mailbox`), so every send is followed by a drain.
+does not act twice: whatever is unanswered is sent again to the next one as soon as that is there. ZeroMQ's
+descriptors only say "look again", and sending can eat that (see `actors.mailbox`), so every send is
+followed by a drain.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from uuid import uuid4
 
 from ..actors import wire
 from ..actors.errors import AskTimeout, BadMessage, Refused
-from ..actors.mailbox import KeyPair, Post
+from ..actors.mailbox import KeyPair, Line, Post
 from ..actors.messages import FromSupervisor, Published, Refusal, RunsChanged, ToSupervisor
 from ..actors.roles import Paths
 
@@ -33,9 +34,10 @@ class Link:
 
     def __init__(self, post: Post, paths: Paths, keys: KeyPair, server_key: bytes) -> None:
         self._loop = asyncio.get_running_loop()
-        self._outbox = post.outbox(paths.commands, keys, server_key)
+        self._outbox = post.watched_outbox(paths.commands, keys, server_key)
         self._feed = post.subscription(paths.feed, keys, server_key)
-        self._asked: dict[str, asyncio.Future[FromSupervisor]] = {}
+        self._asked: dict[str, tuple[bytes, asyncio.Future[FromSupervisor]]] = {}
+        self._was_cut = False
         self._hear: Callable[[str, Published, bytes], None] = _nobody
         self._heard: Callable[[], None] = _nothing
         self._changed: Callable[[int], None] = _no_change
@@ -43,6 +45,8 @@ class Link:
         self._draining_feed = False
         self._closed = False
         self._loop.add_reader(self._outbox.fd, self._drain_answers)
+        self._loop.add_reader(self._outbox.line_fd, self._hear_of_line)
+        self._loop.call_soon(self._hear_of_line)  # what came before the first look wakes nobody
         self._loop.add_reader(self._feed.fd, self._drain_feed)
 
     def listen(
@@ -55,14 +59,14 @@ class Link:
         self._hear, self._heard, self._changed = hear, heard, changed or _no_change
 
     async def ask(self, command: ToSupervisor, expected: type[Answer], timeout_s: float) -> Answer:
-        """The answer to `command`. Sends it again once, half-way.
+        """The answer to `command`. Sends it again once, half-way, and to every supervisor that comes meanwhile.
 
         Raises `Refused` if the supervisor says no, `AskTimeout` if it says nothing, `Unreachable` if the
         mailbox is full. After the last two it may still act on the command.
         """
         body = wire.encode(command)
         answer: asyncio.Future[FromSupervisor] = self._loop.create_future()
-        self._asked[command.id] = answer
+        self._asked[command.id] = body, answer
         try:
             for _ in range(SENDINGS):
                 self._send(body)
@@ -95,6 +99,7 @@ class Link:
         for errand in self._seen_to:
             errand.cancel()
         self._loop.remove_reader(self._outbox.fd)
+        self._loop.remove_reader(self._outbox.line_fd)
         self._loop.remove_reader(self._feed.fd)
         self._outbox.close()
         self._feed.close()
@@ -118,9 +123,19 @@ class Link:
             message = wire.from_supervisor.decode(body)
         except BadMessage:
             return  # whoever asked runs into its deadline
-        future = self._asked.get(message.id)
+        _, future = self._asked.get(message.id, (b"", None))
         if future is not None and not future.done():
             future.set_result(message)
+
+    def _hear_of_line(self) -> None:
+        """ZeroMQ makes the line again by itself, but what was on it when it broke off may be lost."""
+        if self._closed:
+            return
+        for news in self._outbox.line_news():
+            if news is Line.UP and self._was_cut:
+                for body, _ in self._asked.values():
+                    self._send(body)
+            self._was_cut = news is Line.CUT
 
     def _drain_feed(self) -> None:
         if self._closed:

@@ -38,6 +38,12 @@ COMMANDED = (
     " WHERE command.id > ?1 || '/' AND command.id < ?1 || '0' ORDER BY run.key"
 )
 FINISH_COMMAND = "UPDATE command SET done_at = ? WHERE id = ?"
+STOPS = (
+    "SELECT command.id, command.run, command.kind, command.at, command.body, command.done_at"
+    " FROM run JOIN command ON command.run = run.key"
+    " WHERE run.status IN ('queued', 'running', 'waiting_for_approval', 'stopping') AND command.kind = 'stop'"
+    " ORDER BY command.rowid"
+)
 PENDING = "SELECT id, run, kind, at, body FROM command WHERE done_at IS NULL ORDER BY rowid"
 SET_META = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
 META = "SELECT value FROM meta WHERE key = ?"
@@ -61,6 +67,17 @@ class PendingCommand(NamedTuple):
     kind: str
     at: float
     body: bytes
+
+
+class JournalledStop(NamedTuple):
+    """A stop of an unended run. `done_at`: when its warden said that it had it; None: nobody knows."""
+
+    id: str
+    run: int
+    kind: str
+    at: float
+    body: bytes
+    done_at: float | None
 
 
 class Writer:
@@ -191,6 +208,10 @@ class Writer:
     def pending_commands(self) -> list[PendingCommand]:
         """Every intent that is not finished, in the order they came."""
         return [PendingCommand(*row) for row in self._database.execute(PENDING).fetchall()]
+
+    def stops(self) -> list[JournalledStop]:
+        """Every stop of a run that has not ended, in the order they came."""
+        return [JournalledStop(*row) for row in self._database.execute(STOPS).fetchall()]
 
     def meta(self, key: str) -> bytes | None:
         """What `set_meta` kept."""

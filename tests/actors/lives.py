@@ -74,9 +74,9 @@ class Turn:
     effects: tuple[Effect, ...]
 
 
-def live(messages: Iterable[LifeMessage]) -> list[Turn]:
-    """The life of an attempt that hears these messages, from the queue on."""
-    state = State()
+def live(messages: Iterable[LifeMessage], state: State | None = None) -> list[Turn]:
+    """The life of an attempt that hears these messages, from the queue on or from this state."""
+    state = state or State()
     turns = []
     for message in messages:
         after, effects = step(state, message)

@@ -14,6 +14,7 @@ from runward.actors.lifecycle import (
     State,
     StopPlan,
     StopWanted,
+    resumed,
     step,
 )
 
@@ -34,7 +35,7 @@ from .lives import (
     live,
 )
 
-FORK, EXPECT_HELLO, BEGIN = Effect.FORK, Effect.EXPECT_HELLO, Effect.BEGIN
+FORK, EXPECT_HELLO, BEGIN, RESUME = Effect.FORK, Effect.EXPECT_HELLO, Effect.BEGIN, Effect.RESUME
 ANNOUNCE, TELL, KILL = Effect.ANNOUNCE_STOP, Effect.TELL_STOP, Effect.KILL_WARDEN
 ACK, END = Effect.ACK_EXIT, Effect.END
 
@@ -177,6 +178,20 @@ HISTORIES = [
         ],
     ),
     History(
+        "its warden comes back on a new line while it runs, and is told where it stands",
+        [
+            *((ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (GREETED, (BEGIN,))),
+            *((GREETED, (RESUME,)), (RECORDED, (ACK,)), (GREETED, (RESUME, ACK)), (GONE, (END,))),
+        ],
+    ),
+    History(
+        "its warden comes back on a new line amid a stop, and is told of it again",
+        [
+            *((ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (GREETED, (BEGIN,)), (STOP, (ANNOUNCE, TELL))),
+            *((GREETED, (RESUME, TELL)), (RECORDED, (ACK,)), (GONE, (END,))),
+        ],
+    ),
+    History(
         "a deadline of the start that was withdrawn too late does not hurt a run",
         [
             *((ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (GREETED, (BEGIN,))),
@@ -191,6 +206,49 @@ def test_this_history_has_these_effects(history: History) -> None:
     turns = live(message for message, _ in history.turns)
     assert [(turn.message, turn.effects) for turn in turns] == history.turns
     assert turns[-1].after.phase is Phase.ENDED
+
+
+#: What an earlier supervisor left, and what is heard of it.
+RESUMED = [
+    ("it goes on and ends by itself", resumed(None, None), [(GREETED, (RESUME,)), (RECORDED, (ACK,))]),
+    ("its warden is gone", resumed(None, None), []),
+    ("its warden does not come back, so it is killed", resumed(None, None), [(SILENT, (KILL,))]),
+    (
+        "it is stopped before its warden is back, which is told then",
+        resumed(None, None),
+        [(STOP, (ANNOUNCE, TELL)), (GREETED, (RESUME, TELL))],
+    ),
+    ("its stop is told again", resumed(PLAN, None), [(GREETED, (RESUME, TELL)), (RECORDED, (ACK,))]),
+    ("amid its stop its warden does not come back", resumed(PLAN, None), [(SILENT, (KILL,))]),
+    (
+        "its last word was here, but the warden did not hear so",
+        resumed(None, a_record()),
+        [(GREETED, (RESUME, ACK)), (RECORDED, (ACK,))],
+    ),
+    (
+        "its last word was here, and its warden does not go",
+        resumed(None, a_record()),
+        [(SILENT, (KILL,))],
+    ),
+    ("another came in its warden's place", resumed(None, None), [(MISBEHAVED, (KILL,)), (GREETED, ())]),
+]
+
+
+@pytest.mark.parametrize(("left", "turns"), [each[1:] for each in RESUMED], ids=[each[0] for each in RESUMED])
+def test_a_run_of_an_earlier_supervisor_has_these_effects(
+    left: State, turns: list[tuple[LifeMessage, tuple[Effect, ...]]]
+) -> None:
+    turns = [*turns, (GONE, (END,))]
+    lived = live((message for message, _ in turns), left)
+    assert [(turn.message, turn.effects) for turn in lived] == turns
+    assert lived[-1].after.phase is Phase.ENDED
+
+
+def test_a_run_that_was_taken_up_is_never_forked_or_begun_again() -> None:
+    for stop, record in product((None, PLAN), (None, a_record())):
+        for messages in product(MESSAGES, repeat=3):
+            effects = [effect for turn in live(messages, resumed(stop, record)) for effect in turn.effects]
+            assert not {FORK, BEGIN} & set(effects)
 
 
 def test_a_shutdown_does_not_hide_a_stop_that_somebody_wanted_before() -> None:

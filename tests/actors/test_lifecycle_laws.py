@@ -8,7 +8,6 @@ from runward.actors.lifecycle import (
     Greeted,
     LifeMessage,
     Phase,
-    Recorded,
     StopPlan,
     StopWanted,
     WardenForked,
@@ -111,7 +110,7 @@ def test_only_a_warden_that_greeted_is_told_to_stop(turns: list[Turn]) -> None:
 @given(lives)
 def test_only_a_last_word_is_acknowledged(turns: list[Turn]) -> None:
     for at in turns_with(Effect.ACK_EXIT, turns):
-        assert isinstance(turns[at].message, Recorded)
+        assert turns[at].after.record is not None
 
 
 @given(lives)

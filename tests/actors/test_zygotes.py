@@ -44,11 +44,13 @@ class House:
         self.actor = Recorder(time.monotonic)
         self.heard: list[tuple[FromZygote, int | None]] = []
         self.deaths = 0
+        self.root_pidfd = os.pidfd_open(os.getpid())
         start = ZygoteStart(
             name="echo",
             spec=AgentSpec(name="echo", entrypoint="runward.actors.builtin:echo", preload=preload),
             settings=Settings(runs=RunsSettings(start_timeout_s=timeout_s)),
             control_fd=-1,
+            root_pidfd=self.root_pidfd,
             paths=Paths(str(folder)),
             server_key=SERVER.public,
             boot_id=birth.boot_id(),
@@ -85,6 +87,7 @@ class House:
     def close(self) -> None:
         self.link.close()
         self.actor.close()
+        os.close(self.root_pidfd)
         for _, descriptor in self.heard:
             if descriptor is not None:
                 os.close(descriptor)
@@ -115,9 +118,9 @@ def keys() -> list[int]:
 
 def test_a_zygote_is_started_when_it_is_needed_and_says_when_it_is_ready(make: Callable[..., House]) -> None:
     house = make()
-    assert (house.link.health, house.link.alive) == ("idle", False)
+    assert (house.link.health, house.link.pid) == ("idle", None)
     house.link.start()
-    assert (house.link.health, house.link.alive) == ("starting", True)
+    assert (house.link.health, house.link.pid is None) == ("starting", False)
     house.until_ready()
     house.link.start()  # it is there
     ready, descriptor = house.heard[0]
@@ -175,7 +178,7 @@ def test_a_zygote_that_died_is_told_of_once_and_started_again_when_it_is_needed(
     house = make().until_ready()
     house.link.kill()
     house.until(lambda: house.deaths, "its death")
-    assert (house.link.health, house.link.alive, house.deaths) == ("idle", False, 1)
+    assert (house.link.health, house.link.pid, house.deaths) == ("idle", None, 1)
     house.link.kill()  # nobody
     assert house.until_ready().deaths == 1
 
@@ -193,7 +196,7 @@ def test_close_lets_a_zygote_go_and_reaps_it(make: Callable[..., House]) -> None
     house = make().until_ready()
     pid = house.pid()
     house.link.close()
-    assert not house.link.alive
+    assert house.link.pid is None
     assert pid not in own_children()
     house.link.close()
     assert house.deaths == 0

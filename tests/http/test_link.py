@@ -60,6 +60,19 @@ async def test_the_second_sending_may_be_the_one_that_is_answered(
     assert isinstance(await asked, Pong)
 
 
+async def test_what_a_supervisor_left_unanswered_is_sent_to_the_next_at_once(
+    link: Link, supervisor: FakeSupervisor
+) -> None:
+    supervisor.silent = True
+    ping = Ping(new_id())
+    asked = asyncio.ensure_future(link.ask(ping, Pong, 2 * DEADLINE_S))
+    await until(lambda: bool(supervisor.heard), "the first sending")
+    supervisor.silent = False
+    supervisor.restart()
+    assert isinstance(await asyncio.wait_for(asked, DEADLINE_S / 2), Pong)
+    assert supervisor.heard == [ping, ping]
+
+
 async def test_an_answer_of_the_wrong_kind_is_refused(link: Link) -> None:
     with pytest.raises(BadMessage):
         await link.ask(Ping(new_id()), Agents, DEADLINE_S)

@@ -1,0 +1,130 @@
+"""What a new supervisor takes up: every run that an earlier one left without an end.
+
+If that one was of this server, its wardens live and wait: a run that had begun goes on, under the stop that was
+journalled for it and with the last word that was. One that had not begun waits on in the queue. The wardens of an
+earlier server ended with its root, so its live runs are settled as lost (`recovery.py`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from ..config.sections import RunsSettings
+from . import lifecycle, recovery, wire
+from .journal.writer import JournalledStop, UnendedRun
+from .lifecycle import StopPlan
+from .live_run import House, LiveRun
+from .messages import ExitRecord, StopMode, StopRun, StopRuns
+from .records import Status
+from .register import Register
+
+ROOT = "root"  # in the journal's facts: whose child its writer was
+_ABOVE: dict[StopMode, StopMode] = {"interrupt": "terminate", "terminate": "kill", "kill": "kill"}
+_HEIGHT: dict[StopMode, int] = {"interrupt": 0, "terminate": 1, "kill": 2}
+
+
+class Adopts(Protocol):
+    """Who holds wardens."""
+
+    def adopt(self, run: LiveRun) -> None:
+        """Let its warden in, and hold it."""
+
+
+def take_up(
+    house: House, register: Register, wardens: Adopts, runs: RunsSettings, root: bytes, boot_id: str
+) -> None:
+    """Take up all that the journal has without an end. `root`: what tells this server's root from any other.
+
+    Blocks, normally for some ms; for seconds where an earlier server's wardens do not end. The caller commits.
+    """
+    journal = house.journal
+    unended = journal.unended()
+    stops = _by_run(journal.stops())
+    if journal.meta(ROOT) == root:
+        for each in unended:
+            _adopt(_live(house, each), stops.get(each.key, ()), register, wardens, runs)
+    else:
+        for left in recovery.settle(unended, boot_id):
+            run = LiveRun(house, left.key, left.record, left.given, left.last_seq)
+            if left.lost is None:
+                _queue(run, stops.get(left.key, ()), register, runs)
+            else:
+                run.lose(left.lost.proof, left.lost.error)
+        journal.set_meta(ROOT, root)
+
+
+def _live(house: House, each: UnendedRun) -> LiveRun:
+    return LiveRun(house, each.key, each.record, each.given, each.last_seq)
+
+
+def _adopt(
+    run: LiveRun,
+    stops: Sequence[JournalledStop],
+    register: Register,
+    wardens: Adopts,
+    runs: RunsSettings,
+) -> None:
+    if run.record.status is Status.QUEUED:
+        _queue(run, stops, register, runs)
+        return
+    stop = None
+    if run.record.status is Status.STOPPING:
+        stop = stop_in_force(stops, runs) or shutdown_plan(0, runs.terminate_grace_s)
+    word = run.record.exit_record
+    last_word = None if word is None else msgspec.msgpack.decode(word, type=ExitRecord)
+    register.readmit(run)
+    run.adopt(lifecycle.resumed(stop, last_word))
+    wardens.adopt(run)
+
+
+def _queue(run: LiveRun, stops: Sequence[JournalledStop], register: Register, runs: RunsSettings) -> None:
+    register.enter(run)
+    stop = stop_in_force(stops, runs)
+    if stop is not None:
+        run.advance(lifecycle.StopWanted(stop))
+
+
+# ── stops ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def stop_plan(command_id: str, command: StopRun | StopRuns, runs: RunsSettings) -> StopPlan:
+    """What a stop means for one run; a grace that was not given is the configured one."""
+    grace_s = command.grace_s
+    return StopPlan(
+        command_id,
+        command.mode,
+        runs.interrupt_grace_s if grace_s is None else grace_s,
+        runs.terminate_grace_s if grace_s is None else grace_s,
+    )
+
+
+def shutdown_plan(number: int, grace_s: float, mode: StopMode = "interrupt") -> StopPlan:
+    """The end of the server as a stop of each run; `number` tells a repeated one from the next."""
+    return StopPlan(f"shutdown {number}", mode, grace_s, grace_s, shutdown=True)
+
+
+def stop_in_force(stops: Iterable[JournalledStop], runs: RunsSettings) -> StopPlan | None:
+    """The newest of a run's stops in the order they came, as high as the warden would have climbed for them all.
+
+    A warden that has heard one ignores it when it is repeated; one that never heard the one before the newest is
+    told a rung more, since a second stop moves on to the next.
+    """
+    newest: StopPlan | None = None
+    unheard = False
+    for stop in stops:
+        command = wire.to_supervisor.decode(stop.body)
+        assert isinstance(command, StopRun | StopRuns)
+        plan = stop_plan(stop.id, command, runs)
+        if newest is not None and unheard:
+            mode = max(plan.mode, _ABOVE[newest.mode], key=_HEIGHT.__getitem__)
+            plan = StopPlan(plan.command_id, mode, plan.interrupt_grace_s, plan.terminate_grace_s)
+        newest, unheard = plan, stop.done_at is None
+    return newest
+
+
+def _by_run(stops: Iterable[JournalledStop]) -> Mapping[int, list[JournalledStop]]:
+    found: dict[int, list[JournalledStop]] = {}
+    for stop in stops:
+        found.setdefault(stop.run, []).append(stop)
+    return found

@@ -1,0 +1,190 @@
+"""What a new supervisor takes up from the journal that an earlier one left: a real journal, and stops as tables."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+
+from runward.actors import wire
+from runward.actors.journal.writer import JournalledStop, Writer
+from runward.actors.lifecycle import Phase, StopPlan
+from runward.actors.live_run import LiveRun
+from runward.actors.messages import StopMode, StopRun, StopRuns
+from runward.actors.readoption import stop_in_force, take_up
+from runward.actors.records import ProcessIdentity, Reason, Status
+from runward.actors.register import Register
+from runward.config.sections import RunsSettings
+
+from .houses import FakeHouse
+from .journal.making import GIVEN, a_record
+from .lives import a_record as an_exit
+
+RUNS = RunsSettings(interrupt_grace_s=5.0, terminate_grace_s=2.0)
+ROOT, BOOT = b"70 7 boot", "boot"
+WARDEN = ProcessIdentity(2**22 + 1, 1, BOOT)
+
+
+class Wardens:
+    """Remembers whose were taken up."""
+
+    def __init__(self) -> None:
+        self.adopted: list[LiveRun] = []
+
+    def adopt(self, run: LiveRun) -> None:
+        self.adopted.append(run)
+
+
+class House(FakeHouse):
+    """A supervisor with a real journal."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.journal = Writer(folder)
+        self.register = Register(10, {})
+        self.wardens = Wardens()
+
+    def publish(self, *_: object) -> None:
+        pass
+
+    def ended(self, run: LiveRun) -> None:
+        self.register.leave(run)
+        super().ended(run)
+
+    def leave(self, run_id: str, status: Status, *stops: StopRun | StopRuns, **fields: object) -> int:
+        """A run that an earlier supervisor left like this."""
+        record = a_record(run_id, status=status, warden=WARDEN, warden_key="key", last_seq=7, **fields)
+        key: int = self.journal.add_run(record, GIVEN)
+        self.journal.append(key, 1, 7, b"{}\n" * 7)
+        for command in stops:
+            self.journal.add_command(command.id, key, "stop", 1.0, wire.encode(command))
+        return key
+
+    def take_up(self, root: bytes = ROOT) -> None:
+        self.journal.commit()
+        take_up(self, self.register, self.wardens, RUNS, root, BOOT)
+        self.commit()
+        self.journal.commit()
+
+    def run(self, run_id: str) -> LiveRun:
+        run = self.register.get(run_id)
+        assert run is not None
+        return run
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = House(tmp_path)
+    made.journal.set_meta("root", ROOT)
+    yield made
+    made.journal.close()
+
+
+def stop(command_id: str = "stop_1", mode: StopMode = "interrupt", grace_s: float | None = None) -> StopRun:
+    return StopRun(command_id, "run_1", None, mode, grace_s, "enough")
+
+
+def test_a_run_that_waited_waits_on(house: House) -> None:
+    house.leave("run_1", Status.QUEUED)
+    house.take_up()
+    assert house.register.waiting == 1
+    assert house.run("run_1").state.phase is Phase.QUEUED
+    assert house.wardens.adopted == []
+
+
+def test_a_run_that_waited_and_was_to_stop_ends_without_having_begun(house: House) -> None:
+    house.leave("run_1", Status.QUEUED, stop())
+    house.take_up()
+    assert len(house.register) == 0
+    [run] = house.gone
+    assert (run.record.status, run.record.reason) == (Status.CANCELLED, Reason.INTERRUPTED)
+    assert house.journal.stops() == []
+
+
+def test_a_live_run_keeps_its_slot_and_its_numbers(house: House) -> None:
+    key = house.leave("run_1", Status.RUNNING, runtime_events=2)
+    house.take_up()
+    [run] = house.wardens.adopted
+    assert (run.key, run.seq, run.state.phase, run.state.began) == (key, 7, Phase.RUNNING, True)
+    assert (house.register.live("echo"), house.register.waiting) == (1, 0)
+
+
+def test_a_stop_is_in_force_though_its_warden_said_that_it_had_it(house: House) -> None:
+    house.leave("run_1", Status.STOPPING, stop(grace_s=1.0))
+    house.journal.finish_command("stop_1", 2.0)
+    house.take_up()
+    assert house.run("run_1").state.stop == StopPlan("stop_1", "interrupt", 1.0, 1.0)
+    assert house.run("run_1").state.phase is Phase.STOPPING
+
+
+def test_a_run_that_was_stopping_with_no_stop_of_its_own_was_so_by_the_shutdown(house: House) -> None:
+    house.leave("run_1", Status.STOPPING)
+    house.take_up()
+    plan = house.run("run_1").state.stop
+    assert plan is not None
+    assert plan.shutdown
+
+
+def test_a_last_word_that_was_journalled_is_not_lost(house: House) -> None:
+    word = an_exit(code=3, last_n=5)
+    house.leave("run_1", Status.RUNNING, runtime_events=2, exit_record=msgspec.msgpack.encode(word))
+    house.take_up()
+    state = house.run("run_1").state
+    assert (state.phase, state.record) == (Phase.EXITED, word)
+
+
+def test_the_runs_of_an_earlier_server_are_lost_and_it_is_remembered_whose_journal_it_is(
+    house: House,
+) -> None:
+    house.leave("run_1", Status.RUNNING)
+    house.leave("run_2", Status.QUEUED)
+    house.take_up(root=b"71 8 boot")
+    assert house.wardens.adopted == []
+    [record] = [run.record for run in house.journal.unended()]
+    assert record.run_id == "run_2"
+    assert house.journal.meta("root") == b"71 8 boot"
+
+
+def test_nothing_left_is_nothing_to_do(house: House) -> None:
+    house.take_up()
+    assert len(house.register) == 0
+
+
+class Stops(NamedTuple):
+    """What came, one after the other, and what is in force."""
+
+    name: str
+    stops: list[tuple[StopRun | StopRuns, bool]]  # whether the warden said that it had it
+    mode: StopMode | None
+    command_id: str = "two"
+
+
+CASES = [
+    Stops("none", [], None),
+    Stops("one, unheard", [(stop("two", "terminate"), False)], "terminate"),
+    Stops("one, heard", [(stop("two", "terminate"), True)], "terminate"),
+    Stops("a second on the first, which was heard", [(stop("one"), True), (stop("two"), False)], "interrupt"),
+    Stops("a second on one that was not heard", [(stop("one"), False), (stop("two"), False)], "terminate"),
+    Stops("a kill on one that was not heard", [(stop("one"), False), (stop("two", "kill"), False)], "kill"),
+    Stops("a second on a kill", [(stop("one", "kill"), False), (stop("two"), False)], "kill"),
+    Stops(
+        "three of which none was heard",
+        [(stop("zero"), False), (stop("one"), False), (stop("two"), False)],
+        "kill",
+    ),
+    Stops("a stop for many", [(StopRuns("two", None, mode="kill"), False)], "kill"),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_of_stops_the_newest_is_in_force_as_high_as_all_together(case: Stops) -> None:
+    stops = [
+        JournalledStop(command.id, 1, "stop", 1.0, wire.encode(command), 2.0 if heard else None)
+        for command, heard in case.stops
+    ]
+    plan = stop_in_force(stops, RUNS)
+    if case.mode is None:
+        assert plan is None
+    else:
+        assert plan == StopPlan(case.command_id, case.mode, 5.0, 2.0)

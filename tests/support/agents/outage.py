@@ -1,0 +1,16 @@
+"""An agent that goes on when a file is there, so that a test says when."""
+
+import time
+from pathlib import Path
+
+from runward.actors.run import Run
+
+
+def waits(text: str, run: Run) -> str:
+    """Waits for the file TEXT, then says as many numbers as its metadata wants."""
+    run.emit("message.delta", delta="ready")
+    while not Path(text).exists():
+        time.sleep(0.005)
+    for n in range(int(run.metadata.get("says", "0"))):
+        run.emit("test.said", n=n)
+    return "went"
