@@ -101,7 +101,7 @@ class Post:
         socket = self._secured(zmq.DEALER, keys)
         socket.set(_CURVE_SERVERKEY, server_key)
         monitor = self._socket(zmq.PAIR)
-        where = f"inproc://line {socket.get(_FD)}"
+        where = f"inproc://line {int(socket.get(_FD))}"
         socket.monitor(where, sum(_LINE_EVENTS))  # before it connects, or the first of it is missed
         monitor.connect(where)
         socket.connect(f"ipc://{path}")

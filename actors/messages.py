@@ -273,7 +273,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The warden's last word: cause, usage and proof of one attempt's end. The same bytes go by mailbox and to disk.
+    """The warden's last word: cause, usage and proof of one attempt's end. The journal has it before it is acked.
 
     `proof`: "pidns" (the warden is init and reaped to ECHILD; the kernel ends the rest with it) or "echild".
     """

@@ -1,7 +1,8 @@
-"""What a new supervisor does about the runs that an earlier one left without an end.
+"""What a new server does about the runs that an earlier one left without an end.
 
-A queued run had not begun, so it waits on. Of any other the warden ends itself when its supervisor is gone: that is
-waited for, then helped along, and the run is lost, on proof. (Taking up live runs again comes with re-adoption.)
+A queued run had not begun, so it waits on. Of any other the warden ends itself when its root is gone: that is
+waited for, then helped along, and the run is lost, on proof. A supervisor of the same server takes them up instead
+(`readoption.py`).
 """
 
 import os

