@@ -176,12 +176,12 @@ def _ended(process: ServerProcess, at_once: bool) -> int | None:
     """The exit code; None if it took a kill. Also when ctrl-C cuts the wait short it is gone afterwards."""
     code = None
     try:
-        process.signal(signal.SIGTERM)
+        process.signal(signal.SIGINT)  # not SIGTERM, which drains first
         if at_once:
-            process.signal(signal.SIGINT)  # a second wish, and not the same number, which might count once
+            process.signal(signal.SIGTERM)  # a second wish, and not the same number, which might count once
         code = process.wait(AT_ONCE_S if at_once else STOP_S)
         if code is None:
-            process.signal(signal.SIGINT)
+            process.signal(signal.SIGTERM)
             code = process.wait(AT_ONCE_S)
     finally:
         if process.alive:

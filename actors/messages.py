@@ -441,8 +441,12 @@ class OrphansSwept(Message, frozen=True, tag="swept"):
     survivors: list[int] = []
 
 
+class Drain(Message, frozen=True, tag="drain"):
+    """To a supervisor: take and begin no more runs, and end once none is live. `ShutDown` ends the patience."""
+
+
 FromRole = Ready | SweepOrphans
-ToRole = ShutDown | OrphansSwept
+ToRole = ShutDown | OrphansSwept | Drain
 
 
 # ── warden ↔ agent: JSON lines, up a pipe and down a socket. What comes up is untrusted ─────────

@@ -21,7 +21,7 @@ import msgspec
 
 from ..config.sections import Settings
 from . import birth, front_door, restart, wire
-from .actor import Actor
+from .actor import Actor, Timer
 from .containment import linux
 from .containment.findings import Found
 from .containment.probe import check_required, probe
@@ -30,7 +30,7 @@ from .containment.wall_probe import probe_walls
 from .errors import BadMessage, ContainmentMissing
 from .journal.lock import StateLock
 from .mailbox import KeyPair
-from .messages import OrphansSwept, Ready, ShutDown, SweepOrphans
+from .messages import Drain, OrphansSwept, Ready, ShutDown, SweepOrphans, ToRole
 from .roles import FacadeStart, Keys, SupervisorStart
 from .spawning import spawn_role
 
@@ -43,8 +43,9 @@ GAVE_UP, DONE = 1, 0
 
 
 def serve(settings: Settings, api_key: str | None, owner_fd: int | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code. Blocks. Called by `runward serve` in a process of its own.
+    """Serve until SIGTERM, which drains first, or SIGINT; the exit code. Blocks.
 
+    Called by `runward serve` in a process of its own.
     `owner_fd`: the pidfd of a process with which the server ends, too; then its runs have no grace.
     Raises `ContainmentMissing`, `StateFolderTaken`, `StateFolderUnusable`, `PortTaken`: nothing was started then.
     """
@@ -103,6 +104,7 @@ class Root(Actor):
             for index in range(1, settings.http.workers + 1)
         ]
         self._announced = False
+        self._draining: Timer | None = None
         self._ending = False
         self._grace_s = 0.0  # that runs have, once it is ending
         self._out_of_patience = False
@@ -114,8 +116,8 @@ class Root(Actor):
         birth.guard_secrets()
         birth.scrub_environment()
         linux.become_subreaper()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self.on_signal(number, self._shut_down)
+        self.on_signal(signal.SIGTERM, self._drain)
+        self.on_signal(signal.SIGINT, self._shut_down)
         self.on_signal(signal.SIGCHLD, self._reap)
         try:
             self._start(self._supervisor)
@@ -217,7 +219,9 @@ class Root(Actor):
     def _came_up(self, role: _Role) -> None:
         if role is self._supervisor:
             if self._ending:
-                self._tell(role, self._grace_s)
+                self._tell(role, ShutDown(self._grace_s))
+            elif self._draining is not None:
+                self._tell(role, Drain())
             for facade in self._facades:
                 if facade.pid == 0 and not self._ending:
                     self._start(facade)
@@ -246,11 +250,13 @@ class Root(Actor):
             self.unwatch(role.control.fileno())
             role.control.close()
             role.control = None
-        if role is self._supervisor and self._ending and status != 0 and not self._out_of_patience:
-            self._restart(role, status)  # its runs have yet to end; it is told so when it is up
-        elif self._ending:
+        leaving = self._ending or self._draining is not None
+        if role is self._supervisor and leaving and (status == 0 or self._out_of_patience):
+            self._ending = True
             self._go_on_ending()
-        else:
+        elif role is not self._supervisor and self._ending:
+            self._go_on_ending()
+        else:  # also a supervisor whose runs have yet to end; it is told so when it is up
             self._restart(role, status)
 
     def _restart(self, role: _Role, status: int) -> None:
@@ -270,12 +276,22 @@ class Root(Actor):
         self._code = GAVE_UP
         self._shut_down()
 
+    def _drain(self) -> None:
+        """Take no more runs, and let the live ones end; a second signal, or the end of the patience, stops them."""
+        if self._ending or self._draining is not None or not self._settings.runs.drain_s:
+            self._shut_down()
+            return
+        self._draining = self.after(self._settings.runs.drain_s, self._shut_down)
+        self._tell(self._supervisor, Drain())
+
     def _shut_down(self) -> None:
         """First the runs, so that their streams end with their true ends; a second signal gives them no grace."""
         again, self._ending = self._ending, True
+        if self._draining is not None:
+            self._draining.cancel()
         runs = self._settings.runs
         self._grace_s = 0.0 if again else max(runs.interrupt_grace_s, runs.terminate_grace_s)
-        self._tell(self._supervisor, self._grace_s)
+        self._tell(self._supervisor, ShutDown(self._grace_s))
         if not again:
             self.after(2 * self._grace_s + LEAVE_S, self._lose_patience)
         if self._supervisor.pid == 0:
@@ -291,15 +307,15 @@ class Root(Actor):
             return
         alive = [facade for facade in self._facades if facade.pid]
         for facade in alive:
-            self._tell(facade, 0.0)
+            self._tell(facade, ShutDown(0.0))
             self.after(LEAVE_S, partial(self._kill, facade))
         if not alive:
             self.stop()
 
-    def _tell(self, role: _Role, grace_s: float) -> None:
+    def _tell(self, role: _Role, message: ToRole) -> None:
         if role.control is not None:
             with contextlib.suppress(OSError):
-                role.control.send(wire.encode(ShutDown(grace_s)))
+                role.control.send(wire.encode(message))
 
     def _kill(self, role: _Role) -> None:
         if role.pid:

@@ -24,6 +24,7 @@ from .live_run import LiveRun
 from .mailbox import Guard, KeyPair, Post
 from .messages import (
     RUNS_TOPIC,
+    Drain,
     Events,
     Exited,
     FromRun,
@@ -79,6 +80,7 @@ class Supervisor(Actor):
         self._touched: list[LiveRun] = []
         self._closing: ShutDown | None = None
         self._shutdowns = 0
+        self._draining = False
         self._told_changed = self.journal.changed
         bounds = {name: spec.max_concurrent for name, spec in start.settings.agents.items()}
         self._register = Register(start.settings.runs.max_live, bounds)
@@ -134,11 +136,22 @@ class Supervisor(Actor):
         match wire.to_role.decode(body):
             case ShutDown() as message:
                 self._shut_down(message)
+            case Drain():
+                self._drain()
             case OrphansSwept(survivors):
                 self._forking.swept(survivors)
 
     def _ask_sweep(self, keep: list[int]) -> None:
         self._control.send(wire.encode(SweepOrphans(keep)))
+
+    def _drain(self) -> None:
+        """Let the live runs come to their ends. Those that wait would only begin to be broken off."""
+        self._draining = self._commands.closing = True
+        self._leave_if_drained()
+
+    def _leave_if_drained(self) -> None:
+        if self._draining and self._closing is None and len(self._register) == self._register.waiting:
+            self._shut_down(ShutDown(0.0))
 
     def _shut_down(self, message: ShutDown) -> None:
         """End every run by the ladder, without grace the second time; then this loop."""
@@ -232,7 +245,7 @@ class Supervisor(Actor):
 
     def admit(self) -> None:
         """Start the waiting runs that there is a slot for."""
-        if self._closing is None:
+        if not self._commands.closing:
             for run in self._register.admit():
                 run.advance(lifecycle.Admitted())
 
@@ -246,6 +259,7 @@ class Supervisor(Actor):
         self._forking.release(run)
         if self._closing is not None and not len(self._register):
             self.stop()
+        self._leave_if_drained()
         self.admit()
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────────

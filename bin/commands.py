@@ -29,6 +29,7 @@ MODULES = {
     "events": "events",
     "stop": "stop",
     "kill": "stop",
+    "drain": "drain",
     "demo": "demo.command",
     "bench": "bench",
 }

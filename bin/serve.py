@@ -26,7 +26,7 @@ def serve(
     ] = None,
     embedded: Annotated[int | None, typer.Option(hidden=True)] = None,  # see actors/embedding.py
 ) -> int:
-    """Serve runs over HTTP until SIGTERM or ctrl-C."""
+    """Serve runs over HTTP until SIGTERM, which lets live ones end, or ctrl-C."""
     # First of all, so that no child and no look into /proc finds it where it need not be.
     api_key = os.environ.pop("RUNWARD_API_KEY", None) or None
     flags = dict(_assignment(text) for text in assignments or [])

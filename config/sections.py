@@ -99,6 +99,7 @@ class RunsSettings(Section, frozen=True, kw_only=True):
     max_queued: Count = 1000
     interrupt_grace_s: Seconds = 5.0
     terminate_grace_s: Seconds = 2.0
+    drain_s: Seconds = 5.0
     start_timeout_s: SomeSeconds = 30.0
     orphan_timeout_s: Seconds = 30.0
     builtin_agents: tuple[BuiltinAgent, ...] = ("echo", "count", "crash", "spin", "hog")

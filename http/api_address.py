@@ -79,13 +79,23 @@ def _authorization(key: str | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
+def noted_pid(folder: Path) -> int | None:
+    """The root of the server that last began there, and may have been killed since; None if it ended."""
+    pid = _note(folder).get("pid")
+    return pid if isinstance(pid, int) and pid > 0 else None
+
+
 def _noted_url(folder: Path) -> str | None:
+    url = _note(folder).get("url")
+    return url if isinstance(url, str) else None
+
+
+def _note(folder: Path) -> dict[str, Any]:
     try:
         noted: Any = json.loads(_read(folder / "server.json") or "null")
     except ValueError:
-        return None
-    url = noted.get("url") if isinstance(noted, dict) else None
-    return url if isinstance(url, str) else None
+        return {}
+    return noted if isinstance(noted, dict) else {}
 
 
 def _read(path: Path) -> str | None:

@@ -65,7 +65,7 @@ class Server:
 
     def close(self) -> None:
         """Have it end, whatever its runs do. Blocks until it is gone."""
-        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):  # the second gives runs no grace
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):  # the second gives runs no grace
             self._process.send_signal(number)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(END_S if number == signal.SIGKILL else END_S / 4)

@@ -63,22 +63,22 @@ class DemoServer:
     def leave(self) -> Departure:
         """End it as an operator would, and by force where that is not enough. Blocks 20 s at most."""
         everyone = family(self.pid)
-        code = self._terminated()
+        code = self._interrupted()
         if code is None:
-            code = self._terminated()  # the second time it gives its runs no grace
+            code = self._interrupted()  # the second time it gives its runs no grace
         if code is None:
             everyone += family(self.pid)
             # Root last: whatever dies before it, it still buries.
             kill_all(process for process in everyone if process.pid != self.pid)
-            self._terminated()
+            self._interrupted()
             self._process.signal(signal.SIGKILL)
             self._process.wait()
         left = left_of(everyone, LEFTOVER_S)
         kill_all(everyone)
         return Departure(code, left)
 
-    def _terminated(self) -> int | None:
-        self._process.signal(signal.SIGTERM)
+    def _interrupted(self) -> int | None:
+        self._process.signal(signal.SIGINT)
         return self._process.wait(LEAVE_S)
 
     def _ended(self) -> CommandError:

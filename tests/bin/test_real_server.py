@@ -120,3 +120,15 @@ def test_a_second_server_on_the_same_folder_is_refused(state: Path) -> None:
     assert ended.returncode == 78
     assert "is in use by another server (pid" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_server_is_drained_and_waited_for(tmp_path: Path) -> None:
+    words = ["serve", "--port", "0", "--state", str(tmp_path)]
+    with on_pipes(words, {}) as server:
+        server.await_saying("runward: listening on http://127.0.0.1:")
+        runward(tmp_path, "drain")
+        assert server.await_end() == 0, server.said
+    refused = subprocess.run(
+        [*RUNWARD, "drain", "--state", str(tmp_path)], capture_output=True, text=True, timeout=40, check=False
+    )
+    assert (refused.returncode, refused.stderr.startswith("runward: no server runs here")) == (4, True)

@@ -205,9 +205,10 @@ def running(
     its exit code.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    auth = {"auth": {"mode": "key" if key else "none"}}
+    given = config or {}
+    usual = {"auth": {"mode": "key" if key else "none"}, "runs": {"drain_s": 0, **given.get("runs", {})}}
     with nothing_left(), short_folder() as sockets, (folder / LOG).open("a") as log:
-        command = _command(folder, {**auth, **(config or {})})
+        command = _command(folder, {**usual, **{k: v for k, v in given.items() if k != "runs"}})
         process = subprocess.Popen(
             command if user is None else _as_user(user, command, folder, sockets),
             env=_environment(sockets) | ({"RUNWARD_API_KEY": key} if key else {}) | dict(variables),

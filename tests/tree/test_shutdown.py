@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from ..support import census
+from ..support.client import Client
 from ..support.rungs import PROOF, skip_unless_held
 from ..support.server import Server, agent, running
 from ..support.waiting import AT_LAST_S, until
@@ -91,6 +92,101 @@ def test_a_second_ctrl_c_gives_no_grace(tmp_path: Path) -> None:
             server.signal(signal.SIGINT)
             last = stream.until("run.cancelled").event
         assert (last["reason"], last["exit"]["rung"]) == ("shutdown", "kill")
+        _ended_well(server)
+
+
+# ── drained ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _drains(drain_s: float, **more: Any) -> dict[str, Any]:
+    config = _config(LONG_S, **more)
+    config["runs"] |= {"drain_s": drain_s}
+    config["agents"]["waits"] = agent("outage", "waits")
+    return config
+
+
+def _is_refused(client: Client) -> bool:
+    answer = client.ask("POST", "/v1/runs", {"input": "too late"})
+    assert (answer.status, answer.error["code"]) == (503, "shutting_down")
+    return int(answer.headers["Retry-After"]) >= 1
+
+
+def test_a_draining_server_lets_its_live_runs_end_and_is_gone_with_the_last(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    with running(tmp_path / "house", _drains(LONG_S)) as server:
+        run_id = server.client.begun("waits", str(go))
+        with server.client.stream(run_id) as stream:
+            server.signal()
+            until(lambda: _takes_no_more(server.client), AT_LAST_S, "a server that takes no more")
+            assert _is_refused(server.client)
+            assert server.client.run(run_id)["status"] == "running"
+            go.touch()
+            last = stream.rest()[-1].event
+        assert (last["event"], last["output"]) == ("run.completed", "went")
+        _ended_well(server)
+
+
+def _takes_no_more(client: Client) -> bool:
+    return client.ask("POST", "/v1/runs", {"input": "answers x"}).status == 503
+
+
+def test_a_draining_server_does_not_begin_what_waits(tmp_path: Path) -> None:
+    go, config = tmp_path / "go", _drains(LONG_S)
+    config["runs"] |= {"max_live": 1}
+    with running(tmp_path / "house", config) as server:
+        live, waiting = server.client.begun("waits", str(go)), server.client.start("act", "obeys")
+        server.signal()
+        until(lambda: _takes_no_more(server.client), AT_LAST_S, "a server that takes no more")
+        with server.client.stream(waiting) as stream:
+            go.touch()
+            assert stream.rest()[-1].event["reason"] == "shutdown"
+        _ended_well(server)
+    with running(tmp_path / "house", config) as server:
+        assert server.client.run(live)["status"] == "completed"
+        assert server.client.run(waiting)["exit"]["proof"] == "never_started"
+
+
+def test_when_its_patience_is_over_a_draining_server_stops_what_is_left(tmp_path: Path) -> None:
+    with running(tmp_path, _drains(GRACE_S)) as server:
+        run_id = server.client.begun("act", "obeys")
+        with server.client.stream(run_id) as stream:
+            server.signal()
+            events = {frame.event["event"]: frame.event for frame in stream}
+        assert events["run.cancelled"]["reason"] == "shutdown"
+        assert events["run.stopping"]["timestamp"] - events["run.started"]["timestamp"] >= GRACE_S
+        _ended_well(server)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_the_patience_of_a_draining_server(tmp_path: Path, number: int) -> None:
+    with running(tmp_path, _drains(LONG_S)) as server:
+        run_id = server.client.begun("act", "obeys")
+        with server.client.stream(run_id) as stream:
+            server.signal()
+            until(lambda: _takes_no_more(server.client), AT_LAST_S, "a server that takes no more")
+            server.signal(number)
+            last = stream.rest()[-1].event
+        assert (last["reason"], last["exit"]["rung"]) == ("shutdown", "interrupt")
+        _ended_well(server)
+
+
+def test_a_supervisor_that_dies_amid_the_drain_is_replaced_and_drains_on(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    with running(tmp_path / "house", _drains(LONG_S)) as server:
+        run_id = server.client.begun("waits", str(go))
+        with server.client.stream(run_id) as stream:
+            server.signal()
+            until(lambda: _takes_no_more(server.client), AT_LAST_S, "a server that takes no more")
+            _kill_one(server, "supervisor")
+            until(lambda: _takes_no_more(server.client), AT_LAST_S, "a server that takes no more")
+            go.touch()
+            assert stream.rest()[-1].event["output"] == "went"
+        _ended_well(server)
+
+
+def test_a_server_without_live_runs_is_drained_at_once(tmp_path: Path) -> None:
+    with running(tmp_path, _drains(LONG_S)) as server:
+        server.signal()
         _ended_well(server)
 
 

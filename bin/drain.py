@@ -1,0 +1,24 @@
+"""`runward drain`: end a server of this machine without breaking off what it runs."""
+
+import signal
+from typing import Annotated
+
+import typer
+
+from . import options
+from .local_server import LocalServer
+from .outcome import ExitCode
+from .terminal import whisper
+
+
+def drain(
+    detach: Annotated[bool, typer.Option("--detach", help="Don't wait until it has ended.")] = False,
+    state: options.State = None,
+) -> int:
+    """Have the server here take no more runs and end: live ones have runs.drain_s, then they are stopped."""
+    with LocalServer(state) as server:
+        server.tell(signal.SIGTERM)
+        if not detach:
+            whisper(f"the server (pid {server.pid}) takes no more runs, and ends with those that are live")
+            server.await_end()
+    return ExitCode.DONE
