@@ -80,7 +80,7 @@ async def test_every_answer_has_them(
         ("GET /" + "x" * 20_000 + " HTTP/1.1\r\nHost: localhost\r\n\r\n", 431),
         ("GET / HTTP/1.1\r\nHost: localhost\r\nX: " + "x" * 20_000 + "\r\n\r\n", 431),
         ("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + MANY_HEADERS + "\r\n", 431),
-        ("GET / HTTP/1.1\r\nHost: localhost\r\n" + "X: x\r\n" * 500 + "\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\n" + "X: x\r\n" * 500 + "\r\n", 431),
         (START + "Expect: magic\r\nConnection: close\r\n\r\n", 417),
         ("GET /nope HTTP/1.1\r\nHost: localhost\r\nExpect: magic\r\nConnection: close\r\n\r\n", 417),
         ("CONNECT localhost:1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 404),

@@ -140,7 +140,7 @@ def test_a_process_holds_no_descriptor_but_those_declared_for_its_role(
     assert held[0] == "/dev/null"
 
 
-def test_an_agent_shares_nothing_with_others_but_its_output_one_socket_and_a_pipe_for_its_stacks(
+def test_an_agent_shares_nothing_with_others_but_its_output_its_link_and_a_pipe_for_its_stacks(
     server: Server, tree: dict[str, Process]
 ) -> None:
     held, targets = _held(server, tree["agent"]), census.targets(tree["agent"].pid)
@@ -151,7 +151,7 @@ def test_an_agent_shares_nothing_with_others_but_its_output_one_socket_and_a_pip
     theirs = {target for process in others for target in census.targets(process.pid).values()}
     assert theirs & set(more.values()) == set()
     wardens = set(census.targets(tree["warden"].pid).values())
-    assert [census.kind(target) for target in wardens & set(more.values())] == ["pipe"]
+    assert [census.kind(target) for target in wardens & set(more.values())] == ["pipe", "pipe"]
 
 
 def test_the_listening_socket_is_roots_and_the_facades_alone(
