@@ -68,15 +68,15 @@ def layout(context: Context) -> Outcome:
 
 
 def tests(context: Context) -> Outcome:
-    """All other tests; without --slow in two processes, for most of the time is waited for."""
+    """All other tests; without --slow in three processes, for most of the time is waited for."""
     if context.slow:  # among which are measurements, and they want the machine for themselves
         return pytest(context, {"tests": ["tests", "--ignore=tests/layout"]})
-    others = [f"--ignore={folder}" for folder in ["tests/layout", *WHOLE]]
-    return pytest(context, {"parts": ["tests", *others], "whole": WHOLE})
+    others = [f"--ignore={folder}" for folder in ["tests/layout", *sum(APART.values(), [])]]
+    return pytest(context, {"parts": ["tests", *others], **APART})
 
 
-# About half of the time that all take.
-WHOLE = ["tests/acceptance", "tests/tree", "tests/embedding"]
+# Each about a third of the time that all take.
+APART = {"acceptance": ["tests/acceptance"], "whole": ["tests/tree", "tests/embedding", "tests/bin"]}
 
 
 def pytest(context: Context, runs: dict[str, list[str]]) -> Outcome:
