@@ -16,6 +16,7 @@ from .records import ProcessIdentity
 _KEPT_VARIABLES = frozenset(
     {"PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 )
+LIMITS_AT_BIRTH = resource.getrlimit(resource.RLIMIT_NOFILE)  # soft and hard, of descriptors
 _USUAL_NR_OPEN = 1 << 20  # /proc/sys/fs/nr_open, unless an administrator raised it
 _RESET = tuple(
     int(number) for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP} if number < 32
@@ -91,6 +92,14 @@ def begin_role(role: str, keep: Iterable[int]) -> None:
     guard_secrets()
     read_nothing()
     keep_only(keep)
+
+
+def allow_descriptors(wanted: int) -> None:
+    """Let this process open so many, or as many as its hard limit allows. `spawn_light` hands down the old limit."""
+    soft, hard = LIMITS_AT_BIRTH
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def settle_memory() -> None:

@@ -5,9 +5,11 @@ again in the child (measured: 185 ms against 10). None of that serves a role, so
 birth data goes through an inherited pipe; only the descriptors named are inherited.
 """
 
+import contextlib
 import importlib
 import io
 import os
+import resource
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -15,6 +17,8 @@ from typing import Any
 import msgspec
 from multiprocess import context, popen_spawn_posix, spawn, util
 from multiprocess.reduction import dump
+
+from . import birth
 
 _INTERPRETER_FLAGS = ("-P",)  # the current folder is no place to import from
 _LEFT_OUT = frozenset({"authkey", "init_main_from_name", "init_main_from_path"})
@@ -69,7 +73,8 @@ def spawn_light(main: str, start: msgspec.Struct, inherited: Iterable[int]) -> i
     """Start `main` with `start` as bytes on a pipe, in an interpreter that imports `main`'s module and no more.
 
     For zygotes: every page of what they import is copied by each run that touches it, and multiprocess with dill
-    is 7 MB of it. As `spawn_role` in all else, but `main` takes the pipe's descriptor. Raises OSError.
+    is 7 MB of it. As `spawn_role` in all else, but `main` takes the pipe's descriptor, and may open as many as this
+    process at its birth. Raises OSError.
     """
     module, function = main.split(":")
     reads, writes = os.pipe()
@@ -82,6 +87,8 @@ def spawn_light(main: str, start: msgspec.Struct, inherited: Iterable[int]) -> i
         raise
     finally:
         os.close(reads)
+    with contextlib.suppress(ProcessLookupError):  # it is for `_give` to find out
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, birth.LIMITS_AT_BIRTH)
     _give(pid, writes, msgspec.msgpack.encode(start))
     return pid
 

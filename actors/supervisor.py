@@ -46,12 +46,16 @@ from .register import Register
 from .roles import SupervisorStart
 from .stacks import Stacks
 
+#: libzmq aborts the process where accept(2) finds no descriptor left, and any process of this user may knock.
+DESCRIPTORS = 65_536
+
 
 def main(start: SupervisorStart) -> None:
     """Be the supervisor, until root says to shut down. Called in a spawned process."""
     birth.begin_role("supervisor", (start.control_fd,))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is root's
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    birth.allow_descriptors(DESCRIPTORS)
     supervisor = Supervisor(start)
     birth.settle_memory()
     supervisor.run()

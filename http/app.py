@@ -5,7 +5,6 @@ come again; if root dies, it ends.
 """
 
 import asyncio
-import resource
 import signal
 import socket
 import time
@@ -33,7 +32,7 @@ def main(start: FacadeStart) -> None:
     """Be a facade until root says `ShutDown`, dies, or SIGTERM comes. Called in a fresh process."""
     birth.begin_role(f"facade {start.index}", (start.listen_fd, start.control_fd))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for root, which then tells us
-    _allow_descriptors(start.settings.http.max_connections + SPARE_DESCRIPTORS)
+    birth.allow_descriptors(start.settings.http.max_connections + SPARE_DESCRIPTORS)
     birth.settle_memory()
     asyncio.run(serve(start))
 
@@ -153,10 +152,3 @@ class Control:
         except OSError:
             pass
         self.ended.set()
-
-
-def _allow_descriptors(wanted: int) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

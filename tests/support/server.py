@@ -18,7 +18,7 @@ from .client import Client
 from .leaks import nothing_left, short_folder
 from .waiting import AT_LAST_S, until
 
-SERVE = [sys.executable, "-P", "-m", "runward", "serve"]
+SERVE = ["-P", "-m", "runward", "serve"]
 AGENTS = Path(__file__).parent / "agents"
 ORDINARY = Path(__file__).parent / "ordinary.py"
 LOG = "log"
@@ -147,6 +147,12 @@ class Server:
             lambda: f"the end of {[str(each) for each in census.runs_below(self.pid)]}",
         )
 
+    @property
+    def mailboxes(self) -> Path:
+        """The folder of the sockets that its processes talk over: commands, runs, feed."""
+        (folder,) = self._sockets.iterdir()
+        return folder
+
     # ── its end ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def signal(self, number: int = signal.SIGTERM) -> None:
@@ -197,18 +203,19 @@ def running(
     variables: Mapping[str, str] = NO_VARIABLES,
     group: int | None = None,
     user: int | None = None,
+    python: str = sys.executable,
 ) -> Iterator[Server]:
     """A server with its state in `folder`, until the block ends; it is stopped and its traces are looked for.
 
     `variables` are added to its environment; `group` is the one that it runs as. `user`: for tests that root runs,
-    an ordinary one, whose the folder becomes. A block that ended the server itself, and waited for it, has judged
-    its exit code.
+    an ordinary one, whose the folder becomes. `python`: another one, see `overlay.py`. A block that ended the server
+    itself, and waited for it, has judged its exit code.
     """
     folder.mkdir(parents=True, exist_ok=True)
     given = config or {}
     usual = {"auth": {"mode": "key" if key else "none"}, "runs": {"drain_s": 0, **given.get("runs", {})}}
     with nothing_left(), short_folder() as sockets, (folder / LOG).open("a") as log:
-        command = _command(folder, {**usual, **{k: v for k, v in given.items() if k != "runs"}})
+        command = _command(folder, {**usual, **{k: v for k, v in given.items() if k != "runs"}}, python)
         process = subprocess.Popen(
             command if user is None else _as_user(user, command, folder, sockets),
             env=_environment(sockets) | ({"RUNWARD_API_KEY": key} if key else {}) | dict(variables),
@@ -228,11 +235,11 @@ def running(
                 server.stop()
 
 
-def refused(folder: Path, config: Config) -> tuple[int, str]:
+def refused(folder: Path, config: Config, python: str = sys.executable) -> tuple[int, str]:
     """Exit code and stderr of a server that can't start."""
     with short_folder() as sockets:
         ended = subprocess.run(
-            _command(folder, config),
+            _command(folder, config, python),
             env=_environment(sockets),
             cwd=folder,
             capture_output=True,
@@ -245,10 +252,10 @@ def refused(folder: Path, config: Config) -> tuple[int, str]:
     return ended.returncode, ended.stderr
 
 
-def _command(folder: Path, config: Config) -> list[str]:
+def _command(folder: Path, config: Config, python: str) -> list[str]:
     path = written(config, folder)
     port = [] if "port" in config.get("http", {}) else ["--port", "0"]
-    return [*SERVE, *port, "--state", str(folder / "state"), "--config", str(path)]
+    return [python, *SERVE, *port, "--state", str(folder / "state"), "--config", str(path)]
 
 
 def _as_user(user: int, command: list[str], *own: Path) -> list[str]:
