@@ -38,7 +38,7 @@ from .verdict import Verdict, verdict
 INTERRUPT_MESSAGE = "Stop requested via API"
 #: A turn's events that are more than this are only announced, and read from the journal: the queues of the feed are
 #: counted in messages, and a facade that hangs while runs flood would let them grow by the size of these.
-FED_BYTES = 65_536
+FED_BYTES = 16_384
 NEVER_STARTED = "never_started"
 RETURN_S = 2.0  # a warden that was told to stop has come back to a new supervisor within this, or is killed
 _SPEAKING = frozenset({Phase.RUNNING, Phase.STOPPING})  # phases in which a warden has events to send

@@ -25,9 +25,7 @@ from .errors import Unreachable
 RECONNECT_MS = 10  # a re-bound supervisor is found again in this time (measured: 18 ms; the default took 400)
 HANDSHAKE_MS = 5_000
 QUEUED_MESSAGES = 4_096  # per peer and direction
-FEED_MESSAGES = (
-    256  # of some 64 KiB at the most: what a stalled reader of the feed may pile up; the journal has it all
-)
+FEED_MESSAGES = 1_024  # what a stalled reader of the feed may pile up; the journal has it all
 DRAIN_AT_ONCE = 256
 
 # Plain numbers: each use of the enum touches its pages.
