@@ -10,6 +10,7 @@ from typing import NoReturn
 from . import agent, birth, command, preloading, stack_pipe
 from .agent_link import PIPE_BYTES
 from .containment import linux
+from .containment.leaf import Leaf
 from .containment.walls import Walls
 from .ending import EXIT_FAILED
 from .errors import WallFailed
@@ -36,8 +37,8 @@ class Family:
         return self.pidfd, self.link.fileno(), self.up_fd, self.out_fd, self.err_fd, self.stack_fd
 
 
-def fork_agent(start: ZygoteStart, walls: Walls, run_id: str) -> Family:
-    """Fork the agent, blocked on its socket.
+def fork_agent(start: ZygoteStart, walls: Walls, leaf: Leaf, run_id: str) -> Family:
+    """Fork the agent into its leaf, blocked on its socket. Raises OSError.
 
     Called by a warden while there is nothing to inherit: its keys are unread, and no ZeroMQ exists.
     """
@@ -50,10 +51,20 @@ def fork_agent(start: ZygoteStart, walls: Walls, run_id: str) -> Family:
     stack_read, stack_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     warden_pid = os.getpid()
     # Foreign modules may have asked to be called after a fork; of ours, and Python's, nothing that matters here has.
-    child = linux.fork() if preloading.is_foreign(start.spec) else linux.clone_process()
+    foreign = preloading.is_foreign(start.spec)
+    child = linux.fork(leaf.fd) if foreign else linux.clone_process(0, leaf.fd)
     if child is None:
         _be_agent(
-            start, walls, run_id, theirs.detach(), up_write, out_write, err_write, stack_write, warden_pid
+            start,
+            walls,
+            leaf,
+            run_id,
+            theirs.detach(),
+            up_write,
+            out_write,
+            err_write,
+            stack_write,
+            warden_pid,
         )
     theirs.close()
     os.close(up_write)
@@ -70,6 +81,7 @@ def fork_agent(start: ZygoteStart, walls: Walls, run_id: str) -> Family:
 def _be_agent(
     start: ZygoteStart,
     walls: Walls,
+    leaf: Leaf,
     run_id: str,
     link_fd: int,
     up_fd: int,
@@ -81,6 +93,7 @@ def _be_agent(
     """Become the agent process: own stdio, own title, one socket, a pipe for its stacks; dies with its warden."""
     try:
         linux.die_with_parent(warden_pid)
+        leaf.enter()  # before it has a second thread
         birth.forget_parent_signals()
         os.setsid()
         birth.entitle(f"agent {run_id}")

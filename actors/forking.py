@@ -15,6 +15,7 @@ import msgspec
 
 from . import birth, lifecycle, logs, restart
 from .actor import Actor
+from .containment.leaves import Leaves
 from .containment.rungs import RUNGS
 from .errors import AskTimeout
 from .live_run import LiveRun
@@ -53,6 +54,7 @@ class Forking:
         self._unproved: list[LiveRun] = []  # one for each sweep that root was asked for, in order
         self._unreaped: list[LiveRun] = []  # their wardens are gone, and their zygotes have yet to say so
         self._root_pidfd = os.pidfd_open(os.getppid())
+        self._leaves = Leaves(start.found.places, start.state_dir)
         self._boot_id = boot_id
         self._rung = RUNGS[start.found.rung]
         self._links = {name: self._link(start, boot_id, name) for name in start.settings.agents}
@@ -74,12 +76,17 @@ class Forking:
             kill_rung=start.found.rung,
             user_namespace=start.found.user_namespace,
             walls=start.found.walls_held,
+            places=start.found.places,
         )
         supervision = self._settings.supervision
         intensity = restart.Intensity(supervision.restart_intensity, supervision.restart_period_s)
         return ZygoteLink(self._actor, birth_data, intensity, self._heard, lambda: self._zygote_died(name))
 
     # ── the agents ───────────────────────────────────────────────────────────────────────────────
+
+    def take_over(self) -> None:
+        """End what an earlier supervisor left in its leaves, all but the runs that were taken up again."""
+        self._leaves.take_over(run.record.leaf for run in self._register.all())
 
     def warm_up(self) -> None:
         """Start the zygotes that are surely wanted: the operator's own agents and the default one."""
@@ -100,6 +107,7 @@ class Forking:
         for link in self._links.values():
             link.close()
         os.close(self._root_pidfd)
+        self._leaves.remove_all()
 
     # ── a warden comes ───────────────────────────────────────────────────────────────────────────
 
@@ -121,11 +129,16 @@ class Forking:
             link = self._links[run.record.agent]  # a run of an earlier server may name an agent that is gone
             if link.health == "down":
                 raise OSError("it died too often; see the server's log")
-            link.fork(Fork(run.record.run_id, run.record.attempt), partial(self._descriptors, run))
+            link.fork(self._fork_for(run), partial(self._descriptors, run))
         except KeyError:
             self._not_forked(run, f"the agent {run.record.agent!r} is no longer declared")
         except OSError as error:
             self._not_forked(run, f"its zygote took no request: {error}")
+
+    def _fork_for(self, run: LiveRun) -> Fork:
+        memory_bytes = int(run.record.limits.get("memory_bytes", 0))
+        run.record.leaf = self._leaves.take(memory_bytes, int(run.record.limits.get("pids", 0)))
+        return Fork(run.record.run_id, run.record.attempt, run.record.leaf, memory_bytes > 0)
 
     def _descriptors(self, run: LiveRun) -> list[int]:
         """What the warden is given: the pipe with its keys, and the files of the run's log, if one is kept."""
@@ -246,6 +259,7 @@ class Forking:
             run.pidfd = None
         if self._keeps_logs:
             logs.remove_empty(self._state_dir, run.record.run_id)
+        self._leaves.give_back(run.record.leaf)
         if run.kind is not None:
             self.kinds[run.record.agent] = run.kind
 

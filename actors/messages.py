@@ -362,10 +362,15 @@ ToRun = Go | Stop | EventsAcked | ExitAcked | TakeStack
 
 
 class Fork(Message, frozen=True, tag="fork"):
-    """Fork a warden. Descriptors follow: a pipe that holds the warden's CURVE keys; the run's log, if one is kept."""
+    """Fork a warden. Descriptors follow: a pipe that holds the warden's CURVE keys; the run's log, if one is kept.
+
+    `leaf`: the cgroup that its agent lives in, "" for none; `limits_memory`: whether that limits memory, too.
+    """
 
     run_id: str
     attempt: int
+    leaf: str = ""
+    limits_memory: bool = False
 
 
 ToZygote = Fork

@@ -153,6 +153,7 @@ class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     limits: dict[str, float] = {}  # what it may use: its agent's limits, tightened by the request
     runtime_events: int = 0  # of last_seq, those that the attempt's warden did not send
     exit_record: bytes | None = None  # the warden's last word, from its receipt to the proof
+    leaf: str = ""  # the cgroup that holds it
 
 
 class RunInput(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ Descriptors are numbers that are valid in the child.
 import msgspec
 
 from ..config.sections import AgentSpec, Settings
-from .containment.findings import Found
+from .containment.findings import Found, Place
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -85,6 +85,7 @@ class ZygoteStart(msgspec.Struct, frozen=True, kw_only=True):
     paths: Paths
     server_key: bytes
     boot_id: str
-    kill_rung: str  # the mechanism that holds this agent's runs: "pidns" or "subreaper"
+    kill_rung: str  # the mechanism that holds this agent's runs: a name in `containment.rungs.RUNGS`
     user_namespace: bool  # whether the pid namespace needs one
     walls: tuple[str, ...] = ()  # that its runs get
+    places: tuple[Place, ...] = ()  # where the leaves of its runs are

@@ -24,6 +24,7 @@ from . import birth, front_door, restart, wire
 from .actor import Actor, Timer
 from .containment import linux
 from .containment.findings import Found
+from .containment.leaves import Leaves
 from .containment.probe import check_required, probe
 from .containment.reaping import children, reap_dead
 from .containment.wall_probe import probe_walls
@@ -328,6 +329,7 @@ class Root(Actor):
             role.pid = 0
         self._sweep([])  # wardens, if they are still there, would wait for another supervisor
         self._reap_all()
+        Leaves(self._found.places, str(self._state_dir)).remove_all()
         front_door.forget_server(self._state_dir)
         front_door.remove_runtime_folder(self._paths, self._state_dir)
         self.close()

@@ -98,6 +98,7 @@ class Supervisor(Actor):
         self._control.setblocking(False)
         self.watch(start.control_fd, self._root_says)
         self._recover()
+        self._forking.take_over()
         self.turn_ended()  # what was lost is written before anybody asks how it stands
         self._forking.warm_up()
         self._control.send(wire.encode(Ready()))

@@ -20,6 +20,7 @@ from .agent_link import AgentLink
 from .climbing import Climb
 from .command_lines import intake_for, start_for
 from .containment import linux, rungs
+from .containment.leaf import Leaf
 from .containment.reaping import host_pid
 from .containment.walls import Walls
 from .exit_record import Ending
@@ -34,6 +35,7 @@ from .messages import (
     EventsAcked,
     ExitAcked,
     Exited,
+    Fork,
     Go,
     Hello,
     Interrupt,
@@ -56,8 +58,7 @@ KEYS_LENGTH = 80  # two Z85 keys
 def main(
     start: ZygoteStart,
     walls: Walls,
-    run_id: str,
-    attempt: int,
+    asked: Fork,
     given_fds: Sequence[int],
     supervisor_pidfd: int,
     root_pidfd: int,
@@ -72,15 +73,16 @@ def main(
     code = 1
     try:
         # First of all: what this process has not touched yet need not be copied twice.
-        family = fork_agent(start, walls, run_id)
+        leaf = Leaf(start.places if asked.leaf else (), asked.leaf, asked.limits_memory)
+        family = fork_agent(start, walls, leaf, asked.run_id)
         rung = rungs.RUNGS[start.kill_rung]
         birth.forget_parent_signals()
-        birth.keep_only((*given_fds, supervisor_pidfd, root_pidfd, *family.descriptors))
-        birth.entitle(f"warden {run_id}")
+        birth.keep_only((*given_fds, supervisor_pidfd, root_pidfd, *family.descriptors, *leaf.descriptors))
+        birth.entitle(f"warden {asked.run_id}")
         os.setsid()
-        kill_round = rungs.settle(rung, start.user_namespace, uid, gid)
+        kill_round = leaf.before(rungs.settle(rung, start.user_namespace, uid, gid))
         pidfds = (supervisor_pidfd, root_pidfd)
-        Warden(start, run_id, attempt, family, given_fds, pidfds, kill_round).run()
+        Warden(start, asked, family, given_fds, pidfds, kill_round).run()
         code = 0
     except BaseException:  # noqa: BLE001  # it must not become a second zygote
         traceback.print_exc()
@@ -94,8 +96,7 @@ class Warden(Actor):
     def __init__(
         self,
         start: ZygoteStart,
-        run_id: str,
-        attempt: int,
+        asked: Fork,
         family: Family,
         given_fds: Sequence[int],
         pidfds: tuple[int, int],
@@ -108,7 +109,7 @@ class Warden(Actor):
         self._supervisor = SupervisorLink(
             self, start, _read_keys(keys_fd), *pidfds, self._receive, self._abandoned
         )
-        self._run_id, self._attempt = run_id, attempt
+        self._run_id, self._attempt = asked.run_id, asked.attempt
         self._family = family
         self._spec = start.spec
         self._intake = intake_for(start.spec, start.settings.events.max_event_bytes)

@@ -98,8 +98,7 @@ class Zygote(Actor):
             self._tell(ForkFailed(asked.run_id, asked.attempt, f"{error.strerror} (errno {error.errno})"))
             return
         if child is None:
-            kin, given = self._pidfds, descriptors
-            warden.main(self._start, self._walls, asked.run_id, asked.attempt, given, *kin, uid, gid)
+            warden.main(self._start, self._walls, asked, descriptors, *self._pidfds, uid, gid)
         self._forked(asked, child)
 
     def _forked(self, asked: Fork, child: Child) -> None:

@@ -16,6 +16,7 @@ from .findings import Place, Tried
 from .hierarchies import USED, Hierarchy, mounted
 from .throwaway import refused, tried
 
+_REMOVED_WITHIN_S = 0.5  # a cgroup is busy until its dead are buried
 _TOUCHED_BYTES = 1 << 21
 _TRIAL_BYTES = 1 << 28
 _SEEN_BYTES = _TOUCHED_BYTES // 2  # the kernel charges in lots
@@ -96,7 +97,8 @@ def _step_aside(place: Place) -> bool:
     """Leave our cgroup for one below it, if nobody else is in it."""
     if cgroups.processes(place, ".") != [os.getpid()]:
         return False
-    cgroups.make(place, cgroups.OWN)
+    with contextlib.suppress(FileExistsError):
+        cgroups.make(place, cgroups.OWN)
     cgroups.put(place, cgroups.OWN, "cgroup.procs", b"%d" % os.getpid())
     return True
 
@@ -170,7 +172,7 @@ def _in_a_leaf(place: Place, attempt: Callable[[Place, str], Tried]) -> Tried:
         try:
             outcome = attempt(place, name)
         finally:
-            cgroups.remove(place, name)
+            cgroups.remove(place, name, _REMOVED_WITHIN_S)
     except OSError as error:
         return refused(error if error.filename else OSError(error.errno, error.strerror, place.folder))
     return Tried(outcome.errno, outcome.took_ms, outcome.detail or f"version {place.version}")
@@ -188,7 +190,7 @@ def _held(place: Place, name: str) -> str | None:
         case ("memory",):
             _is_charged(place, name)
         case _:
-            cgroups.raise_weight(place, name)
+            cgroups.put(place, name, *cgroups.HIGH[place.version])
     return None
 
 

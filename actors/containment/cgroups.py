@@ -14,15 +14,14 @@ from .findings import Place
 
 OWN = "runward-own"  # where our processes go, where a cgroup with children may hold none itself
 PREFIX = "runward-"
-_REMOVED_WITHIN_S = 0.5  # a cgroup is busy until its dead are buried
 _LOW = {2: ("cpu.weight", b"5"), 1: ("cpu.shares", b"50")}  # against 100 and 1024 of any other
-_HIGH = {2: ("cpu.weight", b"200"), 1: ("cpu.shares", b"2048")}
+#: Before a kill: what starves dies slowly (measured: up to half a second).
+HIGH = {2: ("cpu.weight", b"200"), 1: ("cpu.shares", b"2048")}
 
 
 def make(place: Place, name: str) -> None:
-    """Make the leaf in this place; it may be there already."""
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(f"{place.folder}/{name}")
+    """Make the leaf in this place. FileExistsError if it is there already."""
+    os.mkdir(f"{place.folder}/{name}")
     if "cpu" in place.controllers:
         put(place, name, *_LOW[place.version])
     if "memory" in place.controllers and place.version == 2:
@@ -40,24 +39,21 @@ def limit(place: Place, name: str, memory_bytes: int, pids: int) -> None:
 
 
 def _limit_memory(place: Place, name: str, memory_bytes: int) -> None:
+    if place.version == 1 and not memory_bytes:
+        return  # then nobody goes there
     if place.version == 2:
         put(place, name, "memory.max", b"%d" % memory_bytes if memory_bytes else b"max")
         with contextlib.suppress(OSError):  # no swap accounting
             put(place, name, "memory.swap.max", b"0" if memory_bytes else b"max")
         return
-    text = b"%d" % (memory_bytes or -1)
+    text = b"%d" % memory_bytes
     files = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")  # the second is never below the first
     with contextlib.suppress(OSError):
         put(place, name, files[1], b"-1")
     put(place, name, files[0], text)
     with contextlib.suppress(OSError):  # no swap accounting
         put(place, name, files[1], text)
-
-
-def raise_weight(place: Place, name: str) -> None:
-    """Before a kill: what starves dies slowly (measured: up to half a second)."""
-    if "cpu" in place.controllers:
-        put(place, name, *_HIGH[place.version])
+    put(place, name, "memory.max_usage_in_bytes", b"0")  # begins anew
 
 
 def kill(place: Place, name: str) -> None:
@@ -76,9 +72,9 @@ def is_empty(places: Iterable[Place], name: str) -> bool:
     return not any(processes(place, name) for place in places)
 
 
-def remove(place: Place, name: str) -> None:
-    """Remove the leaf, which must be empty; waits a little for what is dying. Gone already is fine."""
-    deadline = time.monotonic() + _REMOVED_WITHIN_S
+def remove(place: Place, name: str, within_s: float = 0.0) -> None:
+    """Remove the leaf, which must be empty; waits that long for what is dying. Gone already is fine."""
+    deadline = time.monotonic() + within_s
     while True:
         try:
             os.rmdir(f"{place.folder}/{name}")

@@ -102,10 +102,29 @@ def clone_process(namespaces: int = 0, cgroup_fd: int | None = None) -> Child | 
     raise OSError(number, os.strerror(number))
 
 
-def fork() -> Child | None:
-    """`os.fork` with a pidfd, atfork handlers and all. Nobody else may reap the caller's children meanwhile."""
+def fork(cgroup_fd: int | None = None) -> Child | None:
+    """`os.fork` with a pidfd, atfork handlers and all. Nobody else may reap the caller's children meanwhile.
+
+    Into a cgroup (see `clone_process`) the atfork handlers of Python run, those of C libraries don't.
+    """
+    if cgroup_fd is not None:
+        return _fork_into(cgroup_fd)
     pid = os.fork()
     return None if pid == 0 else Child(pid, os.pidfd_open(pid))
+
+
+def _fork_into(cgroup_fd: int) -> Child | None:
+    ctypes.pythonapi.PyOS_BeforeFork()
+    try:
+        child = clone_process(0, cgroup_fd)
+    except OSError:
+        ctypes.pythonapi.PyOS_AfterFork_Parent()
+        raise
+    if child is None:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+    else:
+        ctypes.pythonapi.PyOS_AfterFork_Parent()
+    return child
 
 
 def _tid_address() -> int:

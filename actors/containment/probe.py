@@ -1,9 +1,11 @@
 """Finds out what this machine allows, by doing it in throw-away processes, and what is the best of it."""
 
+import errno
+
 from ..errors import ContainmentMissing
 from .cgroup_trials import try_cgroups
-from .findings import Found, Tried
-from .rungs import LEVELS, RUNGS, KillRung
+from .findings import Found, Place, Tried
+from .rungs import CGROUP, LEVELS, RUNGS, KillRung
 from .throwaway import why
 from .trials import in_user_namespace, try_kernel
 
@@ -27,11 +29,10 @@ def choose(found: Found, wanted: str) -> Found:
         if refusal is None:
             return Found(
                 rung=rung.name,
-                user_namespace="pid_namespace" in rung.needs
-                and in_user_namespace(found.tried["pid_namespace"]),
+                user_namespace=rung.has_pid_namespace and in_user_namespace(found.tried["pid_namespace"]),
                 missing=tuple(missing),
                 tried=found.tried,
-                places=found.places,
+                places=_places(found, rung, wanted),
             )
         missing.append(f"{rung.level} {rung.title}: {refusal}")
     if wanted in RUNGS:
@@ -54,11 +55,18 @@ def _candidates(wanted: str) -> list[KillRung]:
     return sorted(RUNGS.values(), key=lambda rung: -LEVELS.index(rung.level))
 
 
+def _places(found: Found, rung: KillRung, wanted: str) -> tuple[Place, ...]:
+    """Who asks for another rung than that of the cgroup gets no cgroup to kill by, unless it limits, too."""
+    pinned = wanted == rung.name and rung is not CGROUP
+    return tuple(place for place in found.places if not pinned or place.controllers)
+
+
 def _refusal(found: Found, rung: KillRung) -> str | None:
     """Why it can't be had."""
     for mechanism in rung.needs:
         if not found.works(mechanism):
-            return why(found.tried.get(mechanism, Tried(errno=1)))
+            words = why(found.tried.get(mechanism, Tried(errno.EPERM)))
+            return words if len(rung.needs) == 1 else f"{mechanism}: {words}"
     return None
 
 

@@ -1,7 +1,8 @@
 """The kill rungs that this build can climb: how a warden is forked, how it kills, and what its end proves.
 
-K3 is a pid namespace: the warden is its init, so the kernel ends the whole run with it. K1- is a subreaper warden:
-certain against crashes, not against malice. Later rungs (cgroup, own uid, landlock scope) join this table.
+K4 is a pid namespace and a cgroup that is killed as one. K3 is a pid namespace: the warden is its init, so the
+kernel ends the whole run with it. K1- is a subreaper warden: certain against crashes, not against malice. Where
+there is a cgroup to kill by (`leaf.py`) every rung uses it, too.
 """
 
 import os
@@ -30,9 +31,17 @@ class KillRung:
         return "pid_namespace" in self.needs
 
 
+CGROUP = KillRung(
+    "cgroup",
+    "K4",
+    "cgroup and pid namespace",
+    "cgroup",
+    gone_with_warden=True,
+    needs=("pid_namespace", "cgroup_kill"),
+)
 PIDNS = KillRung("pidns", "K3", "pid namespace", "pidns", gone_with_warden=True, needs=("pid_namespace",))
 SUBREAPER = KillRung("subreaper", "K1-", "subreaper", "echild", gone_with_warden=False, needs=("subreaper",))
-RUNGS = {rung.name: rung for rung in (PIDNS, SUBREAPER)}
+RUNGS = {rung.name: rung for rung in (CGROUP, PIDNS, SUBREAPER)}
 LEVELS = ("K0", "K1-", "K1", "K2", "K3", "K4")  # weakest first
 
 
@@ -43,7 +52,7 @@ def fork_warden(rung: KillRung, user_namespace: bool) -> linux.Child | None:
 
 def namespaces(rung: KillRung, user_namespace: bool) -> int:
     """What a warden on this rung is born with: flags of clone(2)."""
-    if rung is not PIDNS:
+    if not rung.has_pid_namespace:
         return 0
     return linux.CLONE_NEWPID | (linux.CLONE_NEWUSER if user_namespace else 0)
 
@@ -53,7 +62,7 @@ def settle(rung: KillRung, user_namespace: bool, uid: int, gid: int) -> Callable
 
     `uid` and `gid` are the zygote's, asked before the fork: in a new user namespace they have no name yet.
     """
-    if rung is PIDNS:
+    if rung.has_pid_namespace:
         if user_namespace:
             linux.set_dumpable(True)  # else the maps are root's
             linux.map_own_ids(uid, gid)

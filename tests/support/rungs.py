@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-PROOF = {"pidns": "pidns", "subreaper": "echild"}  # the setting → what proves an end
+PROOF = {"cgroup": "cgroup", "pidns": "pidns", "subreaper": "echild"}  # the setting → what proves an end
 _PROBE = "import sys; from runward.actors.containment.probe import probe; probe(sys.argv[1])"
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from . import census
 from .census import Process
 from .client import Client
+from .leaf_folders import leaf_folders, remove_leaves
 from .leaks import nothing_left, short_folder
 from .waiting import AT_LAST_S, until
 
@@ -185,6 +186,7 @@ class Server:
         assert code == 0, f"exit code {code}; log: {self.log}"
         assert "Traceback" not in self.log, self.log
         assert list(self._sockets.iterdir()) == [], "its runtime folder is still there"
+        assert leaf_folders(self.folder / "state") == [], "cgroups of its runs are still there"
 
     def close(self) -> None:
         """Whatever happened: end it, and let go of it. After a test that failed it may still be there."""
@@ -193,6 +195,7 @@ class Server:
             self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
+        remove_leaves(self.folder / "state")
 
 
 @contextmanager

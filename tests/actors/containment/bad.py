@@ -123,6 +123,8 @@ def bomb(ready: Ready) -> None:
                 ready()
                 told = True
             room.give_back_the_dead()
+    if not told:  # the machine is too busy for a real one
+        ready()
 
 
 def mix(ready: Ready) -> None:

@@ -2,18 +2,20 @@
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runward.actors.containment import rungs
-from runward.actors.containment.rungs import PIDNS, RUNGS, SUBREAPER
+from runward.actors.containment.rungs import CGROUP, PIDNS, RUNGS, SUBREAPER
+from tests.support.delegation import delegated
 from tests.support.rungs import skip_unless_held
 
 from ..forks import in_a_fork
 from . import bad, wardens
 from .bad import Program
-from .nobody import become_nobody, needs_root
+from .nobody import NOBODY, become_nobody, needs_root
 from .wardens import Ended, hold_and_end
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -29,7 +31,7 @@ HARDEST = [bad.ignores, bad.orphans, bad.chains, bad.bomb]
 @pytest.mark.parametrize("rung", RUNGS)
 def test_nothing_is_left_of_a_program_that(rung: str, program: Program) -> None:
     skip_unless_held(rung)
-    user_namespace = rung == PIDNS.name and os.geteuid() != 0
+    user_namespace = RUNGS[rung].has_pid_namespace and os.geteuid() != 0
     ended = hold_and_end(RUNGS[rung], user_namespace, program)
     assert not ended.alive
     assert ended.survivors == []
@@ -39,11 +41,16 @@ def test_nothing_is_left_of_a_program_that(rung: str, program: Program) -> None:
 def ended_by_nobody(rung: str, program: Program) -> Ended:
     """What comes of it where an ordinary user is the warden."""
 
-    def hold() -> dict[str, Any]:
+    def hold(cgroup: Path | None = None) -> dict[str, Any]:
+        if cgroup is not None:
+            (cgroup / "cgroup.procs").write_text(str(os.getpid()))
         become_nobody()
-        return hold_and_end(RUNGS[rung], rung == PIDNS.name, program)._asdict()
+        return hold_and_end(RUNGS[rung], RUNGS[rung].has_pid_namespace, program)._asdict()
 
-    return Ended(**in_a_fork(hold))
+    if rung != CGROUP.name:
+        return Ended(**in_a_fork(hold))
+    with delegated(NOBODY) as cgroup:
+        return Ended(**in_a_fork(lambda: hold(cgroup)))
 
 
 @needs_root
@@ -73,10 +80,10 @@ def test_in_a_user_namespace_of_its_own_neither() -> None:
     assert not ended.alive
 
 
-@pytest.mark.parametrize("rung", [PIDNS, SUBREAPER], ids=lambda rung: rung.name)
+@pytest.mark.parametrize("rung", RUNGS.values(), ids=lambda rung: rung.name)
 def test_where_nothing_is_left_already_it_is_over_at_once(rung: Any) -> None:
     skip_unless_held(rung.name)
-    ended = hold_and_end(rung, rung is PIDNS and os.geteuid() != 0, lambda ready: ready())
+    ended = hold_and_end(rung, rung.has_pid_namespace and os.geteuid() != 0, lambda ready: ready())
     assert ended.survivors == []
     assert ended.reaped == 1
     assert ended.took_ms < 1_000

@@ -16,15 +16,16 @@ from typing import Any
 import pytest
 
 from runward.actors.containment import linux, rungs
-from runward.actors.containment.findings import Found, Tried
+from runward.actors.containment.findings import Found, Place, Tried
 from runward.actors.containment.probe import check_required, choose, probe
-from runward.actors.containment.rungs import LEVELS, PIDNS, RUNGS, SUBREAPER
+from runward.actors.containment.rungs import LEVELS, RUNGS, SUBREAPER
 from runward.actors.errors import ContainmentMissing
+from tests.support.delegation import delegated
 from tests.support.rungs import skip_unless_held
 
 from ..forks import in_a_fork, own_children
 from . import bad
-from .nobody import become_nobody, needs_root
+from .nobody import NOBODY, become_nobody, needs_root
 from .test_linux import in_a_clone
 from .wardens import hold_and_end
 
@@ -44,20 +45,41 @@ def found(wanted: str = "auto") -> Any:
 
 
 @needs_root
-def test_root_finds_the_pid_namespace_without_a_user_namespace() -> None:
-    skip_unless_held("pidns")
-    assert in_a_fork(found) == ["pidns", False, []]
+def test_root_finds_the_cgroup_and_the_pid_namespace_without_a_user_namespace() -> None:
+    skip_unless_held("cgroup")
+    assert in_a_fork(found) == ["cgroup", False, []]
 
 
 @needs_root
-def test_an_ordinary_user_finds_it_in_a_user_namespace() -> None:
+def test_an_ordinary_user_finds_the_pid_namespace_in_a_user_namespace_and_hears_why_no_cgroup() -> None:
     skip_unless_held("pidns")
 
     def work() -> Any:
         become_nobody()
         return found()
 
-    assert in_a_fork(work) == ["pidns", True, []]
+    rung, user_namespace, missing = in_a_fork(work)
+    assert (rung, user_namespace) == ("pidns", True)
+    assert [each[:47] for each in missing] == [
+        "K4 cgroup and pid namespace: cgroup_kill: Permi"
+    ] or _no_cgroups()
+
+
+@needs_root
+def test_an_ordinary_user_whom_a_cgroup_was_delegated_to_finds_that() -> None:
+    skip_unless_held("cgroup")
+
+    def work(cgroup: Path) -> Any:
+        (cgroup / "cgroup.procs").write_text(str(os.getpid()))
+        become_nobody()
+        return found()
+
+    with delegated(NOBODY) as cgroup:
+        assert in_a_fork(lambda: work(cgroup)) == ["cgroup", True, []]
+
+
+def _no_cgroups() -> bool:
+    return not Path("/sys/fs/cgroup").is_dir()
 
 
 def test_what_is_wanted_is_what_is_found() -> None:
@@ -70,7 +92,7 @@ def test_what_is_wanted_is_what_is_found() -> None:
 def test_a_probe_leaves_nothing_and_takes_no_time(rung: rungs.KillRung) -> None:
     skip_unless_held(rung.name)
     before, children = os.listdir("/proc/self/fd"), own_children()
-    assert rungs.try_rung(rung, rung is PIDNS and os.geteuid() != 0) is None
+    assert rungs.try_rung(rung, rung.has_pid_namespace and os.geteuid() != 0) is None
     assert os.listdir("/proc/self/fd") == before
     assert own_children() == children
 
@@ -97,15 +119,16 @@ NO_ROOM = os.strerror(errno.ENOSPC)
 
 @needs_root
 def test_without_pid_namespaces_the_subreaper_is_found_and_both_refusals_are_told() -> None:
+    refused = f"{NO_ROOM} (in a user namespace: {NO_ROOM})"
     assert in_a_namespace_with({"pid": 0}, found) == [
         *("subreaper", False),
-        [f"K3 pid namespace: {NO_ROOM} (in a user namespace: {NO_ROOM})"],
+        [f"K4 cgroup and pid namespace: pid_namespace: {refused}", f"K3 pid namespace: {refused}"],
     ]
 
 
 @needs_root
 def test_without_user_namespaces_root_has_its_pid_namespace_all_the_same() -> None:
-    assert in_a_namespace_with({"user": 0}, found) == ["pidns", False, []]
+    assert in_a_namespace_with({"user": 0}, lambda: found("pidns")) == ["pidns", False, []]
 
 
 @needs_root
@@ -114,7 +137,8 @@ def test_without_user_namespaces_an_ordinary_user_has_the_subreaper_and_is_told_
         become_nobody()
         return in_a_namespace_with({"user": 0}, found)
 
-    assert in_a_fork(work) == ["subreaper", False, [f"K3 pid namespace: {NO_ROOM}"]]
+    rung, user_namespace, missing = in_a_fork(work)
+    assert (rung, user_namespace, missing[-1]) == ("subreaper", False, f"K3 pid namespace: {NO_ROOM}")
 
 
 @needs_root
@@ -249,13 +273,35 @@ def chosen(wanted: str = "auto", **tried: Tried) -> list[Any]:
 
 
 def test_the_best_that_works_is_chosen() -> None:
-    assert chosen(pid_namespace=Tried(), subreaper=Tried()) == ["pidns", False, []]
-    assert chosen(pid_namespace=IN_USER, subreaper=Tried()) == ["pidns", True, []]
+    assert chosen(pid_namespace=Tried(), cgroup_kill=Tried(), subreaper=Tried()) == ["cgroup", False, []]
+    assert chosen(pid_namespace=IN_USER, cgroup_kill=Tried()) == ["cgroup", True, []]
+    assert chosen("pidns", pid_namespace=Tried(), cgroup_kill=Tried()) == ["pidns", False, []]
+    assert chosen("pidns", pid_namespace=IN_USER) == ["pidns", True, []]
 
 
 def test_what_is_better_and_refused_is_named() -> None:
-    told = ["K3 pid namespace: Operation not permitted"]
-    assert chosen(pid_namespace=NO, subreaper=Tried()) == ["subreaper", False, told]
+    told = [
+        "K4 cgroup and pid namespace: pid_namespace: Operation not permitted",
+        "K3 pid namespace: Operation not permitted",
+    ]
+    assert chosen(pid_namespace=NO, cgroup_kill=Tried(), subreaper=Tried()) == ["subreaper", False, told]
+    told = ["K4 cgroup and pid namespace: cgroup_kill: Operation not permitted"]
+    assert chosen(pid_namespace=Tried(), cgroup_kill=NO) == ["pidns", False, told]
+
+
+def test_who_asks_for_another_rung_than_the_cgroups_has_only_the_cgroups_that_limit() -> None:
+    places = (Place(2, "/kills"), Place(1, "/limits", ("pids",)))
+    tried = {"pid_namespace": Tried(), "cgroup_kill": Tried()}
+    found = Found(rung="", tried=tried, places=places)
+    assert choose(found, "auto").places == places
+    assert choose(found, "cgroup").places == places
+    assert choose(found, "pidns").places == places[1:]
+    assert (
+        choose(
+            Found(rung="", tried=tried | {"pid_namespace": NO, "subreaper": Tried()}, places=places), "auto"
+        ).places
+        == places
+    )
 
 
 def test_who_asks_for_one_gets_that_and_hears_of_no_other() -> None:
@@ -265,5 +311,7 @@ def test_who_asks_for_one_gets_that_and_hears_of_no_other() -> None:
 
 
 def test_where_nothing_works_nothing_is_chosen() -> None:
-    with pytest.raises(ContainmentMissing, match=r"no kill rung can be had here: K3 .*; K1- subreaper: "):
+    with pytest.raises(
+        ContainmentMissing, match=r"no kill rung can be had here: K4 .*; K3 .*; K1- subreaper: "
+    ):
         chosen(pid_namespace=NO, subreaper=NO)

@@ -7,7 +7,11 @@ import signal
 import time
 from typing import NamedTuple, NoReturn
 
-from runward.actors.containment import rungs
+from runward.actors.containment import linux, rungs
+from runward.actors.containment.cgroup_trials import try_cgroups
+from runward.actors.containment.findings import Place
+from runward.actors.containment.leaf import Leaf
+from runward.actors.containment.leaves import Leaves
 from runward.actors.containment.reaping import end_all
 
 from .bad import LONGEST_S, Program
@@ -27,12 +31,25 @@ class Ended(NamedTuple):
 
 def hold_and_end(rung: rungs.KillRung, user_namespace: bool, program: Program) -> Ended:
     """Fork a warden, let it run the program until that is ready, and end all. Single-threaded callers only."""
+    places = try_cgroups()[1] if rung is rungs.CGROUP else ()
+    leaves = Leaves(places, f"a test in {os.getpid()}")
+    try:
+        return _hold_and_end(rung, user_namespace, program, places, leaves.take())
+    finally:
+        leaves.remove_all()
+        assert not list(leaves._found()), "somebody is left in the leaf"
+
+
+def _hold_and_end(
+    rung: rungs.KillRung, user_namespace: bool, program: Program, places: tuple[Place, ...], name: str
+) -> Ended:
     alive_reads, alive_writes = os.pipe()
     report_reads, report_writes = os.pipe()
     uid, gid = os.geteuid(), os.getegid()
     child = rungs.fork_warden(rung, user_namespace)
     if child is None:
-        _be_warden(rung, user_namespace, (uid, gid), program, report_writes, alive_writes)
+        leaf = Leaf(places, name, limits_memory=False)
+        _be_warden(rung, user_namespace, (uid, gid), program, leaf, report_writes, alive_writes)
     os.close(report_writes)
     os.close(alive_writes)
     with open(report_reads, "rb") as report:
@@ -51,14 +68,15 @@ def _be_warden(
     user_namespace: bool,
     ids: tuple[int, int],
     program: Program,
+    leaf: Leaf,
     report: int,
     alive: int,
 ) -> NoReturn:
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(3 * LONGEST_S)
-        kill_round = rungs.settle(rung, user_namespace, *ids)
-        _start(program, report)
+        kill_round = leaf.before(rungs.settle(rung, user_namespace, *ids))
+        _start(program, leaf, report)
         os.close(alive)
         began, reaped = time.monotonic(), list[int]()
         survivors = end_all(kill_round, lambda pid, _: reaped.append(pid), PATIENCE_S)
@@ -72,20 +90,23 @@ def _be_warden(
         os._exit(0)
 
 
-def _start(program: Program, report: int) -> None:
+def _start(program: Program, leaf: Leaf, report: int) -> None:
     """Run it in a child, which does not hold the report, and return when it is ready."""
     ready_reads, ready_writes = os.pipe()
 
     def ready() -> None:
         os.write(ready_writes, b"x")
 
-    if os.fork() == 0:
+    child = linux.fork(leaf.fd)
+    if child is None:
         try:
             signal.alarm(LONGEST_S)
             os.close(report)
+            leaf.enter()
             program(ready)
         finally:
             os._exit(0)
-    assert os.read(ready_reads, 1) == b"x"
+    os.close(child.pidfd)
+    assert select.select([ready_reads], [], [], 2 * LONGEST_S)[0], "the program was never ready"
     os.close(ready_reads)
     os.close(ready_writes)

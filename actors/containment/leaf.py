@@ -1,0 +1,106 @@
+"""A run's leaf as its warden and its agent know it: the cgroups that hold the agent and all that it starts.
+
+The warden stays outside, so that it outlives the kill of the leaf and keeps its own share of the CPU. The agent is
+born in the leaf of version 2, and steps into those of version 1 as its first act: a process with one thread that
+moves itself, by the file `tasks`, waits for nobody (40 µs), where moving another costs a grace period (11-15 ms).
+Little is touched here, since all of it is copied by each run.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from . import cgroups
+from .findings import Place
+
+_CHARGED_AHEAD_BYTES = 1 << 20  # the kernel charges in lots for each processor
+
+
+class Leaf:
+    """One leaf. Nothing of it is opened before the agent is forked but the folder that it is born in."""
+
+    def __init__(self, places: Sequence[Place], name: str, limits_memory: bool) -> None:
+        """`places`: all that runs are held by here. Raises OSError if the leaf is not there."""
+        self.name = name
+        self._places = [
+            place
+            for place in places
+            if limits_memory or place.version == 2 or place.controllers != ("memory",)
+        ]
+        self.fd: int | None = None  # for `clone_process`, and to kill by
+        if self._places and self._places[0].version == 2:
+            self.fd = os.open(f"{self._places[0].folder}/{name}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._memory = next((place for place in self._places if "memory" in place.controllers), None)
+        self._before = self._events()
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What the warden keeps open of it."""
+        return () if self.fd is None else (self.fd,)
+
+    def enter(self) -> None:
+        """Step into the leaves of version 1. Called by the agent while it has one thread. Raises OSError."""
+        for place in self._places:
+            if place.version == 1:
+                cgroups.put(place, self.name, "tasks", b"0")
+
+    def kill(self) -> None:
+        """Give it the CPU to die by, let it make no more processes, kill all in it at once (version 2)."""
+        for place in self._places:
+            if "cpu" in place.controllers:
+                self._attempt(place, *cgroups.HIGH[place.version])
+            if "pids" in place.controllers:
+                self._attempt(place, "pids.max", b"0")
+            if place.version == 2:
+                self._attempt(place, "cgroup.kill", b"1")
+
+    def before(self, kill_round: Callable[[], None]) -> Callable[[], None]:
+        """A round of killing that begins with the leaf."""
+
+        def both() -> None:
+            self.kill()
+            kill_round()
+
+        return both if self._places else kill_round
+
+    def out_of_memory(self) -> Literal["limit", "machine"] | None:
+        """Whether the kernel killed in it for want of memory: its own limit's, or the whole machine's."""
+        now = self._events()
+        if self._memory is None or now[0] <= self._before[0]:
+            return None
+        if self._memory.version == 2:
+            return "limit" if now[1] > self._before[1] else "machine"
+        limit, most = (
+            _number(self._read("memory.limit_in_bytes")),
+            _number(self._read("memory.max_usage_in_bytes")),
+        )
+        return "limit" if most + _CHARGED_AHEAD_BYTES >= limit else "machine"
+
+    def _events(self) -> tuple[int, int]:
+        """How often ever somebody in it was killed for want of memory, and how often it came to its limit."""
+        if self._memory is None:
+            return 0, 0
+        text = self._read("memory.events" if self._memory.version == 2 else "memory.oom_control")
+        return _number(text, b"oom_kill "), _number(text, b"oom ")
+
+    def _read(self, file: str) -> bytes:
+        assert self._memory is not None
+        try:
+            return cgroups.get(self._memory, self.name, file)
+        except OSError:
+            return b""
+
+    def _attempt(self, place: Place, file: str, text: bytes) -> None:
+        """What can't be written is no reason not to try the rest."""
+        try:
+            cgroups.put(place, self.name, file, text)
+        except OSError:
+            return
+
+
+def _number(text: bytes, key: bytes = b"") -> int:
+    """The number behind this key, at the beginning of a line; 0 if there is none."""
+    for line in text.splitlines():
+        if line.startswith(key):
+            return int(line[len(key) :])
+    return 0
