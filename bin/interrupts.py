@@ -2,10 +2,15 @@
 
 The handler raises nothing: the stream goes on being read, so that the end and its receipt are seen. It prints
 nothing either, since the main thread may be in the middle of a line; a thread of its own does both.
+
+Python notes a signal and calls its handler later, in the main thread. If that was just about to block in a system
+call, it sleeps on with the signal noted, until the server next says something. So each is followed by a nudge.
 """
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -16,6 +21,8 @@ from .terminal import say
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOP, KILL, LEAVE = 1, 2, 3
+NUDGE = signal.SIGURG  # nobody else sends it; what matters is that a system call is broken off
+NUDGED_AFTER_S = 0.02
 
 
 class StopOnInterrupt:
@@ -34,10 +41,17 @@ class StopOnInterrupt:
 
     def __enter__(self) -> "StopOnInterrupt":
         self._before = [signal.signal(number, self._interrupted) for number in SIGNALS]
+        self._before.append(signal.signal(NUDGE, lambda *_: None))
+        noted, self._bell = os.pipe()
+        os.set_blocking(self._bell, False)
+        self._bell_before = signal.set_wakeup_fd(self._bell, warn_on_full_buffer=False)
+        threading.Thread(target=_nudge, args=(noted, threading.get_ident()), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in zip(SIGNALS, self._before, strict=True):
+        signal.set_wakeup_fd(self._bell_before)
+        os.close(self._bell)  # which ends the thread
+        for number, handler in zip((*SIGNALS, NUDGE), self._before, strict=True):
             signal.signal(number, handler)
 
     def started(self, run_id: str) -> None:
@@ -72,6 +86,15 @@ class StopOnInterrupt:
             say(f"the stop was refused: {error}")
         except ClientError as error:
             say(f"the stop was not heard: {error}")
+
+
+def _nudge(noted: int, main_thread: int) -> None:
+    """Follow every signal that was noted by another, until the other end of the pipe is closed."""
+    with open(noted, "rb", buffering=0) as signals:
+        while number := signals.read(1):
+            if number[0] in SIGNALS:
+                time.sleep(NUDGED_AFTER_S)
+                signal.pthread_kill(main_thread, NUDGE)
 
 
 def _in_background(act: Callable[..., None], *arguments: object) -> None:

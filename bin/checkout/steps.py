@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 
 from . import environment
 from .children import run, run_side_by_side
@@ -71,7 +72,7 @@ def tests(context: Context) -> Outcome:
     """All other tests; without --slow in three processes, for most of the time is waited for."""
     if context.slow:  # among which are measurements, and they want the machine for themselves
         return pytest(context, {"tests": ["tests", "--ignore=tests/layout"]})
-    others = [f"--ignore={folder}" for folder in ["tests/layout", *sum(APART.values(), [])]]
+    others = [f"--ignore={folder}" for folder in ["tests/layout", *chain(*APART.values())]]
     return pytest(context, {"parts": ["tests", *others], **APART})
 
 
