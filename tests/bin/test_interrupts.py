@@ -28,7 +28,7 @@ def test_a_ctrl_c_that_comes_as_a_read_is_about_to_block_is_not_slept_through() 
 
     sender = threading.Thread(target=twice)
     began = time.monotonic()
-    with reads, quiet, pytest.raises(KeyboardInterrupt), interrupts:
+    with reads, quiet, pytest.raises(KeyboardInterrupt), interrupts:  # noqa: PT012  # raised wherever it strikes
         sender.start()
         reads.recv(1)
     sender.join()
