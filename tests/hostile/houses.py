@@ -20,10 +20,16 @@ def house(
     place: tuple[str, str], folders: pytest.TempPathFactory, config: Mapping[str, Any]
 ) -> Iterator[Server]:
     """A server of this place; skips where it can't be had."""
+    user = skip_unless_had(place)
+    containment = {"kill": place[1]}
+    with running(folders.mktemp("hostile"), {"containment": containment, **config}, user=user) as server:
+        yield server
+
+
+def skip_unless_had(place: tuple[str, str]) -> int | None:
+    """Who serves there, None for whoever runs the tests; skips where the place can't be had."""
     who, rung = place
     skip_unless_held(rung)
     if who == "ordinary" and os.geteuid() != 0:
         pytest.skip("only root can become somebody else; the tests as they are run as an ordinary user")
-    user = ORDINARY_UID if who == "ordinary" else None
-    with running(folders.mktemp("hostile"), {"containment": {"kill": rung}, **config}, user=user) as server:
-        yield server
+    return ORDINARY_UID if who == "ordinary" else None
