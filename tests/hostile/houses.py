@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ..support.delegation import delegated
 from ..support.rungs import PROOF, skip_unless_held
 from ..support.server import Server, running
 
@@ -21,9 +23,24 @@ def house(
 ) -> Iterator[Server]:
     """A server of this place; skips where it can't be had."""
     user = skip_unless_had(place)
-    containment = {"kill": place[1]}
-    with running(folders.mktemp("hostile"), {"containment": containment, **config}, user=user) as server:
+    given = {"containment": {"kill": place[1]}, **config}
+    with ExitStack() as stack, ExitStack() as only_to_start:
+        if user is not None and place[1] == "cgroup":
+            folder = stack.enter_context(delegated(user))
+            only_to_start.enter_context(_in_cgroup(folder))
+        server = stack.enter_context(running(folders.mktemp("hostile"), given, user=user))
+        only_to_start.close()
         yield server
+
+
+@contextmanager
+def _in_cgroup(folder: Path) -> Iterator[None]:
+    """This process, and what it starts meanwhile."""
+    (folder / "cgroup.procs").write_text("0")
+    try:
+        yield
+    finally:
+        (folder.parent / "cgroup.procs").write_text("0")
 
 
 def skip_unless_had(place: tuple[str, str]) -> int | None:
