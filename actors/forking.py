@@ -24,6 +24,7 @@ from .messages import Fork, Forked, ForkFailed, FromZygote, PreloadFailed, Warde
 from .records import Kind, ProcessIdentity
 from .register import Register
 from .roles import SupervisorStart, ZygoteStart
+from .sweeping import Sweeping
 from .zygotes import ZygoteLink
 
 LAST_WORDS_S = 0.05  # what a warden sent just before it died may still be on its way
@@ -50,8 +51,8 @@ class Forking:
         self._register = register
         self._guard = guard
         self._drain_wardens = drain_wardens
-        self._sweep = sweep
-        self._unproved: list[LiveRun] = []  # one for each sweep that root was asked for, in order
+        self._sweeping = Sweeping(register, sweep)
+        self.swept = self._sweeping.swept
         self._unreaped: list[LiveRun] = []  # their wardens are gone, and their zygotes have yet to say so
         self._root_pidfd = os.pidfd_open(os.getppid())
         self._leaves = Leaves(start.found.places, start.state_dir)
@@ -185,14 +186,21 @@ class Forking:
         run.advance(lifecycle.WardenForked())
 
     def _zygote_died(self, name: str) -> None:
-        """Who waited for it will not be forked; whom it forked lives on."""
-        for run in self._register.all():
-            if run.record.agent == name and run.state.phase is lifecycle.Phase.FORKING:
-                self._actor.withdraw(_asked(run))
-                run.advance(lifecycle.NotForked("its zygote died before it could be forked"))
+        """Whom it forked lives on. Who waited was not forked, or nobody was told of it: that is ended by root."""
+        asked = [run for run in self._register.all() if run.record.agent == name and _is_asked_for(run)]
+        for run in asked:
+            self._actor.withdraw(_asked(run))
+        if asked:
+            for link in self._links.values():
+                link.hear()  # a warden that is not known yet would not be kept
+            self._sweeping.sweep(lambda _: self._none_was_forked(asked))
         unreaped, self._unreaped = self._unreaped, []
         for run in unreaped:
             self._prove(run)
+
+    def _none_was_forked(self, asked: list[LiveRun]) -> None:
+        for run in filter(_is_asked_for, asked):
+            run.advance(lifecycle.NotForked("its zygote died before it could be forked"))
 
     def adopt(self, run: LiveRun) -> None:
         """Take up a run of an earlier supervisor: its warden gets in by its old key, and is held by pidfd again."""
@@ -227,17 +235,13 @@ class Forking:
             self._unreaped.append(run)
         else:
             # Warden and zygote were both killed where no namespace holds the rest: what is left came to root.
-            self._unproved.append(run)
-            others = [other.warden for other in self._register.all() if other is not run]
-            self._sweep([warden.pid for warden in others if warden is not None])
+            self._sweeping.sweep(partial(self._left_to_root, run))
 
     def _pid_of(self, agent: str) -> int | None:
         """Of the agent's zygote; an agent may have gone from the settings."""
         return self._links[agent].pid if agent in self._links else None
 
-    def swept(self, survivors: list[int]) -> None:
-        """Root has ended what had come to it when it was asked, all but `survivors`."""
-        run = self._unproved.pop(0)
+    def _left_to_root(self, run: LiveRun, survivors: list[int]) -> None:
         run.proof = "none" if survivors else self._rung.proof
         run.advance(lifecycle.WardenGone())
 
@@ -266,6 +270,10 @@ class Forking:
 
 def _asked(run: LiveRun) -> tuple[str, str, int]:
     return ("fork", run.record.run_id, run.record.attempt)
+
+
+def _is_asked_for(run: LiveRun) -> bool:
+    return run.state.phase is lifecycle.Phase.FORKING
 
 
 def _holder(run: LiveRun) -> str:

@@ -48,6 +48,7 @@ from .stacks import Stacks
 
 #: libzmq aborts the process where accept(2) finds no descriptor left, and any process of this user may knock.
 DESCRIPTORS = 65_536
+WARM_UP_AFTER_S = 0.25  # with runs to take up
 
 
 def main(start: SupervisorStart) -> None:
@@ -100,7 +101,8 @@ class Supervisor(Actor):
         self._recover()
         self._forking.take_over()
         self.turn_ended()  # what was lost is written before anybody asks how it stands
-        self._forking.warm_up()
+        # Runs that go on are heard first: zygotes want the CPUs for longer than it takes to hear all of them.
+        self.after(WARM_UP_AFTER_S if len(self._register) else 0.0, self._forking.warm_up)
         self._control.send(wire.encode(Ready()))
 
     # ── beginning and end ────────────────────────────────────────────────────────────────────────

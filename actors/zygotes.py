@@ -90,7 +90,7 @@ class ZygoteLink:
         theirs.close()
         patience = self._actor.after(self._preload_timeout_s, self._preload_overdue)
         self._process = _Process(pid, os.pidfd_open(pid), ours, patience)
-        self._actor.watch(ours.fileno(), self._hear)
+        self._actor.watch(ours.fileno(), self.hear)
         self._actor.watch(self._process.pidfd, self._gone)
 
     def fork(self, asked: Fork, descriptors: Descriptors) -> None:
@@ -151,7 +151,7 @@ class ZygoteLink:
             os.waitpid(process.pid, 0)
             os.close(process.pidfd)
 
-    def _hear(self) -> None:
+    def hear(self) -> None:
         """Everything that has arrived; the end of the stream is left to the pidfd."""
         while self._process is not None:
             try:
@@ -181,7 +181,7 @@ class ZygoteLink:
 
     def _gone(self) -> None:
         """It ended: hear its last messages, then make it again without its preload, or count the death."""
-        self._hear()
+        self.hear()
         process = self._forget()
         process.control.close()
         _, status = os.waitpid(process.pid, 0)
