@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..support.census import Process
 from ..support.server import Server, agent, running
 from ..support.waiting import AT_LAST_S, until
 from .readers import Reader, faults
@@ -111,7 +112,7 @@ class _Gunner:
 
     def _shoot(self, role: str) -> None:
         with self._lock:
-            targets = self._server.members(role)
+            targets = self._targets(role)
             if not targets:
                 return
             target = self._random.choice(targets)
@@ -120,6 +121,12 @@ class _Gunner:
             with suppress(ProcessLookupError):
                 os.kill(target.pid, signal.SIGKILL)
                 self.shots += 1
+
+    def _targets(self, role: str) -> list[Process]:
+        """Who is of this role. A warden and an agent that were just forked still bear the zygote's title."""
+        supervisors = {each.pid for each in self._server.members("supervisor")}
+        found = self._server.members(role)
+        return [each for each in found if each.parent in supervisors] if role == "zygote" else found
 
 
 def _damage(server: Server, readers: list[Reader], gunner: _Gunner, storm: Storm) -> Damage:
