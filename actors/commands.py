@@ -166,7 +166,7 @@ class Commands:
             network=spec.network,
             restart=spec.restart,
             limits=limits,
-            containment=self._house.containment,
+            containment=self._house.containment_of(name),
             health=self._forking.health(name),
             live_runs=self._register.live(name),
             warnings=self._forking.warnings(name),

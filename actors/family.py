@@ -14,6 +14,7 @@ from .containment.leaf import Leaf
 from .containment.walls import Walls
 from .ending import EXIT_FAILED
 from .errors import WallFailed
+from .messages import Fork
 from .roles import ZygoteStart
 
 
@@ -37,7 +38,7 @@ class Family:
         return self.pidfd, self.link.fileno(), self.up_fd, self.out_fd, self.err_fd, self.stack_fd
 
 
-def fork_agent(start: ZygoteStart, walls: Walls, leaf: Leaf, run_id: str) -> Family:
+def fork_agent(start: ZygoteStart, walls: Walls, leaf: Leaf, asked: Fork) -> Family:
     """Fork the agent into its leaf, blocked on its socket. Raises OSError.
 
     Called by a warden while there is nothing to inherit: its keys are unread, and no ZeroMQ exists.
@@ -58,7 +59,7 @@ def fork_agent(start: ZygoteStart, walls: Walls, leaf: Leaf, run_id: str) -> Fam
             start,
             walls,
             leaf,
-            run_id,
+            asked,
             theirs.detach(),
             up_write,
             out_write,
@@ -82,7 +83,7 @@ def _be_agent(
     start: ZygoteStart,
     walls: Walls,
     leaf: Leaf,
-    run_id: str,
+    asked: Fork,
     link_fd: int,
     up_fd: int,
     out_fd: int,
@@ -96,26 +97,26 @@ def _be_agent(
         leaf.enter()  # before it has a second thread
         birth.forget_parent_signals()
         os.setsid()
-        birth.entitle(f"agent {run_id}")
+        birth.entitle(f"agent {asked.run_id}")
         birth.read_nothing()
         birth.write_to(out_fd, err_fd)
         birth.keep_only((link_fd, up_fd, stack_fd))
         stack_pipe.answer_by(stack_fd)
-        _raise_walls(walls, up_fd)
+        _raise_walls(walls, asked, up_fd)
         if start.spec.command:
             command.main(link_fd, up_fd, start.spec.command, start.spec.env)
         preloading.reseed()
-        agent.main(link_fd, up_fd, start.spec, run_id, start.settings.events.max_event_bytes)
+        agent.main(link_fd, up_fd, start.spec, asked.run_id, start.settings.events.max_event_bytes)
     except BaseException:  # noqa: BLE001  # whatever it is, it must not become a second warden
         traceback.print_exc()
     finally:
         os._exit(1)
 
 
-def _raise_walls(walls: Walls, up_fd: int) -> None:
+def _raise_walls(walls: Walls, asked: Fork, up_fd: int) -> None:
     """From here on this process may do no more than an agent may. Without its walls a run does not begin."""
     try:
-        walls.raise_all()
+        walls.raise_all(asked.place)
     except WallFailed as failed:
         os.write(up_fd, command.claim_start_failed(str(failed)))
         os._exit(EXIT_FAILED)

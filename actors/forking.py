@@ -20,7 +20,7 @@ from .containment.rungs import RUNGS
 from .errors import AskTimeout
 from .live_run import LiveRun
 from .mailbox import Guard, KeyPair
-from .messages import Fork, Forked, ForkFailed, FromZygote, PreloadFailed, WardenReaped, ZygoteReady
+from .messages import Fork, Forked, ForkFailed, FromZygote, Place, PreloadFailed, WardenReaped, ZygoteReady
 from .records import Kind, ProcessIdentity
 from .register import Register
 from .roles import SupervisorStart, ZygoteStart
@@ -139,7 +139,8 @@ class Forking:
     def _fork_for(self, run: LiveRun) -> Fork:
         memory_bytes = int(run.record.limits.get("memory_bytes", 0))
         run.record.leaf = self._leaves.take(memory_bytes, int(run.record.limits.get("pids", 0)))
-        return Fork(run.record.run_id, run.record.attempt, run.record.leaf, memory_bytes > 0)
+        place = Place(int(run.record.limits.get("work_folder_bytes", 0)))
+        return Fork(run.record.run_id, run.record.attempt, place, run.record.leaf, memory_bytes > 0)
 
     def _descriptors(self, run: LiveRun) -> list[int]:
         """What the warden is given: the pipe with its keys, and the files of the run's log, if one is kept."""

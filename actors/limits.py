@@ -20,7 +20,7 @@ _REASONS: dict[str, LimitReason] = {
     "idle_s": LimitReason.IDLE_LIMIT,
     "output_bytes": LimitReason.OUTPUT_LIMIT,
 }
-_WHOLE = frozenset({"memory_bytes", "pids", "output_bytes"})
+_WHOLE = frozenset({"memory_bytes", "pids", "output_bytes", "work_folder_bytes"})
 _SHORTEST_LOOK_S = 0.02
 
 
@@ -42,9 +42,9 @@ def tightened(agent: Limits, asked: Mapping[str, float]) -> dict[str, float]:
 
 def containment(everywhere: Containment, limits: Mapping[str, float]) -> Containment:
     """What holds a run: what holds every run here, and what holds its limits, or that nothing does."""
-    applied = {axis(name): "warden" for name in by_warden(limits)}
-    missing = [f"{axis(name)}: nothing here holds {name}" for name in limits if name not in BY_WARDEN]
-    return Containment(everywhere.kill, {**everywhere.applied, **applied}, [*everywhere.missing, *missing])
+    applied = {**everywhere.applied, **{axis(name): "warden" for name in by_warden(limits)}}
+    missing = [f"{axis(name)}: nothing here holds {name}" for name in limits if axis(name) not in applied]
+    return Containment(everywhere.kill, applied, [*everywhere.missing, *missing])
 
 
 def by_warden(limits: Mapping[str, float]) -> dict[str, float]:

@@ -54,7 +54,6 @@ class House(Protocol):
 
     journal: Writer
     rung: KillRung
-    containment: Containment
     start_timeout_s: float
     kill_silence_s: float
     batches_in_flight: int
@@ -76,6 +75,9 @@ class House(Protocol):
 
     def touched(self, run: "LiveRun") -> None:
         """It has events to write at the end of the turn."""
+
+    def containment_of(self, agent: str) -> Containment:
+        """What holds every run of this agent, beside its limits."""
 
     def publish(self, run_id: str, published: Published, blob: bytes) -> None:
         """To the feed."""
@@ -252,7 +254,9 @@ class LiveRun:
         self._relax()
         now = self._house.now()
         self.record.status, self.record.started_at = Status.RUNNING, now
-        self.record.containment = limits.containment(self._house.containment, self.record.limits)
+        self.record.containment = limits.containment(
+            self._house.containment_of(self.record.agent), self.record.limits
+        )
         self.record.runtime_events = self.seq  # the next events are this attempt's
         self._emit(
             "run.started", attempt=self.record.attempt, pid=self.record.agent_pid, agent=self.record.agent

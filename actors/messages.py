@@ -361,6 +361,12 @@ ToRun = Go | Stop | EventsAcked | ExitAcked | TakeStack
 # ── supervisor ↔ zygote (SEQPACKET; descriptors by SCM_RIGHTS) ──────────────────────────────────
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where a run may write, and how much: `size_bytes` in memory; 0 is no limit."""
+
+    size_bytes: int = 0
+
+
 class Fork(Message, frozen=True, tag="fork"):
     """Fork a warden. Descriptors follow: a pipe that holds the warden's CURVE keys; the run's log, if one is kept.
 
@@ -369,6 +375,7 @@ class Fork(Message, frozen=True, tag="fork"):
 
     run_id: str
     attempt: int
+    place: Place = Place()
     leaf: str = ""
     limits_memory: bool = False
 

@@ -73,11 +73,14 @@ class Supervisor(Actor):
         self._boot_id = birth.boot_id()
         self.journal = Writer(Path(start.state_dir), start.settings.state.synchronous)
         self.rung = RUNGS[start.found.rung]
-        self.containment = Containment(
-            kill=self.rung.level,
-            applied=walls.applied(start.found.walls_held),
-            missing=list(start.found.missing),
-        )
+        self._containments = {
+            name: Containment(
+                kill=self.rung.level,
+                applied=walls.held(start.found.walls_held, spec),
+                missing=list(start.found.missing),
+            )
+            for name, spec in start.settings.agents.items()
+        }
         self.start_timeout_s = self._settings.runs.start_timeout_s
         self.kill_silence_s = self._settings.supervision.kill_silence_s
         self.batches_in_flight = self._settings.events.batches_in_flight
@@ -219,6 +222,10 @@ class Supervisor(Actor):
     def tell(self, route: bytes, message: ToRun) -> None:
         """To the warden behind this connection; if that is gone, its pidfd will say so."""
         self._wardens.send(route, wire.encode(message))
+
+    def containment_of(self, agent: str) -> Containment:
+        """What holds every run of this agent, which is declared."""
+        return self._containments[agent]
 
     def publish(self, run_id: str, published: Published, blob: bytes) -> None:
         """To the feed."""

@@ -72,15 +72,17 @@ def main(
     """
     code = 1
     try:
+        rung = rungs.RUNGS[start.kill_rung]
+        # In a new user namespace nobody has a name yet, and who has none can make no file.
+        kill_round = rungs.settle(rung, True, uid, gid) if start.user_namespace else None
         # First of all: what this process has not touched yet need not be copied twice.
         leaf = Leaf(start.places if asked.leaf else (), asked.leaf, asked.limits_memory)
-        family = fork_agent(start, walls, leaf, asked.run_id)
-        rung = rungs.RUNGS[start.kill_rung]
+        family = fork_agent(start, walls, leaf, asked)
         birth.forget_parent_signals()
         birth.keep_only((*given_fds, supervisor_pidfd, root_pidfd, *family.descriptors, *leaf.descriptors))
         birth.entitle(f"warden {asked.run_id}")
         os.setsid()
-        kill_round = leaf.before(rungs.settle(rung, start.user_namespace, uid, gid))
+        kill_round = leaf.before(kill_round or rungs.settle(rung, False, uid, gid))
         pidfds = (supervisor_pidfd, root_pidfd)
         Warden(start, asked, family, given_fds, pidfds, kill_round).run()
         code = 0

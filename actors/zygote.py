@@ -47,9 +47,18 @@ def main(start: ZygoteStart) -> None:
     if preloaded.trouble is not None:
         give_up_preload(start.control_fd, start.name, preloaded.trouble)
     rehearsal.rehearse(f"{start.paths.runtime}/nobody", start.settings.events)
+    walls = _walls(start)
+    os.environ.update(walls.environment | start.spec.env)
     gc.collect()
     gc.freeze()  # a full collection in a run would else copy the whole image (10-25 MB a run, measured)
-    Zygote(start, supervisor_pidfd, [*preloaded.warnings]).run()
+    Zygote(start, supervisor_pidfd, walls, [*preloaded.warnings, *walls.warnings]).run()
+
+
+def _walls(start: ZygoteStart) -> Walls:
+    """Those of this agent's runs. What is the server's own none of them sees, wherever it lies."""
+    hidden = (start.settings.state.dir, start.settings.config_file, start.paths.runtime)
+    alone = rungs.RUNGS[start.kill_rung].has_pid_namespace
+    return Walls(start.walls, start.spec, alone, start.paths.runtime, hidden)
 
 
 def give_up_preload(control_fd: int, name: str, why: str) -> NoReturn:
@@ -62,12 +71,12 @@ def give_up_preload(control_fd: int, name: str, why: str) -> NoReturn:
 class Zygote(Actor):
     """Forks on request. `_wardens`: pid → run and attempt."""
 
-    def __init__(self, start: ZygoteStart, supervisor_pidfd: int, warnings: list[str]) -> None:
+    def __init__(self, start: ZygoteStart, supervisor_pidfd: int, walls: Walls, warnings: list[str]) -> None:
         super().__init__()
         self._start = start
         self._pidfds = (supervisor_pidfd, start.root_pidfd)
         self._rung = rungs.RUNGS[start.kill_rung]
-        self._walls = Walls(start.walls, self._rung.has_pid_namespace, start.spec.network)
+        self._walls = walls
         self._control = socket.socket(fileno=start.control_fd)
         self._wardens: dict[int, Fork] = {}
         self.watch(self._control.fileno(), self._take)

@@ -143,6 +143,7 @@ class Limits(Section, frozen=True, kw_only=True):
     idle_s: Seconds = 0.0
     pids: Count = 0
     output_bytes: ByteCount = 0
+    work_folder_bytes: ByteCount = 268_435_456
 
 
 class AgentPaths(Section, frozen=True, kw_only=True):

@@ -36,7 +36,13 @@ _SECCOMP_MODE_FILTER = 2
 _CAPABILITY_VERSION_3 = struct.pack("=Ii", 0x20080522, 0)
 _NO_CAPABILITIES = bytes(24)
 
-_SYS_CLONE3 = 435  # the same number on every architecture
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+_MS_MOVE = 0x2000
+_AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
+
+_SYS_CLONE3 = 435  # the same number on every architecture, as are all since
+_SYS_MOUNT_SETATTR = 442
 _SYS_LANDLOCK_CREATE_RULESET = 444
 _LANDLOCK_CREATE_RULESET_VERSION = 1
 _MACHINES = frozenset({"x86_64", "aarch64"})
@@ -48,6 +54,7 @@ SIG_DFL, SIG_IGN = _signal.SIG_DFL, _signal.SIG_IGN
 _libc = ctypes.CDLL(None, use_errno=True)
 _raw_syscall = ctypes.PyDLL(None, use_errno=True).syscall  # keeps the GIL: the child must own it
 _raw_syscall.restype = ctypes.c_long
+_libc.mount.argtypes = (*(ctypes.c_char_p,) * 3, ctypes.c_ulong, ctypes.c_char_p)
 
 
 class _CloneArgs(ctypes.Structure):
@@ -167,6 +174,38 @@ def die_with_parent(parent_pid: int | None = None, signal_number: int = signal.S
         os._exit(1)
 
 
+def unshare(namespaces: int) -> None:
+    """Leave these namespaces for new ones, which only this process and its children are in (unshare(2))."""
+    _check(_libc.unshare(namespaces))
+
+
+def mount(
+    source: bytes | None, target: bytes, kind: bytes | None, flags: int, data: bytes | None = None
+) -> None:
+    """mount(2). The error names the target."""
+    if _libc.mount(source, target, kind, flags, data) != 0:
+        raise _error(target)
+
+
+def change_root(mounted: bytes) -> None:
+    """Have this mount, which is the current folder, for root, above the old one.
+
+    As switch_root(8) does: who has not CAP_SYS_CHROOT, CAP_SYS_ADMIN or a descriptor from before never finds back.
+    pivot_root(2) could put the old root away altogether, at the price of a grace period of the kernel's (0.2-2 ms).
+    """
+    mount(mounted, b"/", None, _MS_MOVE)
+    os.chroot(mounted)
+
+
+def restrict_mounts(target: bytes, flags: int) -> None:
+    """Add MS_RDONLY, MS_NOSUID, MS_NODEV or MS_NOEXEC to this mount and all below it (mount_setattr(2))."""
+    attributes = struct.pack(
+        "=4Q", flags, 0, 0, 0
+    )  # the numbers of MOUNT_ATTR_* are those of MS_* for these four
+    if _raw_syscall(_SYS_MOUNT_SETATTR, _AT_FDCWD, target, _AT_RECURSIVE, attributes, len(attributes)) != 0:
+        raise _error(target)
+
+
 def landlock_abi() -> int:
     """Which version of landlock(7) there is. Raises OSError: ENOSYS not built in, EOPNOTSUPP switched off."""
     abi = _raw_syscall(_SYS_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_CREATE_RULESET_VERSION)
@@ -220,5 +259,9 @@ def _prctl(option: int, value: int) -> None:
 
 def _check(result: int) -> None:
     if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+        raise _error()
+
+
+def _error(path: bytes | None = None) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number), *([] if path is None else [os.fsdecode(path)]))

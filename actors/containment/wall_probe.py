@@ -1,14 +1,19 @@
 """Finds out which walls this machine lets a run have, by raising each in a throw-away process like a run's."""
 
 import os
+import tempfile
 from collections.abc import Iterable
 
 import msgspec
 
+from ...config.sections import AgentSpec
+from ..messages import Place
 from . import rungs
 from .findings import Found, Tried
 from .throwaway import tried, why
 from .walls import WALLS, Walls
+
+_PLACE = Place(size_bytes=1 << 20)
 
 
 def probe_walls(found: Found, without: Iterable[str] = ()) -> Found:
@@ -17,18 +22,20 @@ def probe_walls(found: Found, without: Iterable[str] = ()) -> Found:
     Forks: call it in a process with one thread. Takes 1-2 ms a wall.
     """
     left_out = frozenset(without)
-    walls = {name: try_wall(name, found) for name in WALLS if name not in left_out}
-    missing = [f"{name}: {why(outcome)}" for name, outcome in walls.items() if not outcome.works]
-    missing += [f"{name}: left out by containment.without" for name in WALLS if name in left_out]
+    with tempfile.TemporaryDirectory() as stage:
+        walls = {name: try_wall(name, found, stage) for name in WALLS if name not in left_out}
+    missing = [f"wall {name}: {why(outcome)}" for name, outcome in walls.items() if not outcome.works]
+    missing += [f"wall {name}: left out by containment.without" for name in WALLS if name in left_out]
     return msgspec.structs.replace(found, walls=walls, missing=(*found.missing, *missing))
 
 
-def try_wall(name: str, found: Found) -> Tried:
-    """Raise it where a run would. Single-threaded callers only."""
+def try_wall(name: str, found: Found, stage: str) -> Tried:
+    """Raise it where a run would, with an empty folder to build on. Single-threaded callers only."""
     rung, uid, gid = rungs.RUNGS[found.rung], os.geteuid(), os.getegid()
+    walls = Walls((name,), AgentSpec(), rung.has_pid_namespace, stage, hidden=())
 
     def work() -> None:
         rungs.settle(rung, found.user_namespace, uid, gid)
-        Walls((name,), rung.has_pid_namespace, network="none").raise_all()
+        walls.raise_all(_PLACE)
 
     return tried(work, rungs.namespaces(rung, found.user_namespace))

@@ -5,50 +5,132 @@ the agent's; one that can't be raised there ends the run: none is ever left out 
 what each holds.
 """
 
+import fcntl
+import os
 import platform
+import socket
+import struct
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 
+from ...config.sections import AgentSpec
 from ..errors import WallFailed
+from ..messages import Place
 from . import linux, seccomp
+from .view import TEMPORARY, WORK_FOLDER, View
+from .visible import visible
 
+MOUNTS, IPC, UTS, NETWORK = "mounts", "ipc", "uts", "network"
 CAPABILITIES, SECCOMP = "capabilities", "seccomp"
 #: All there are, in the order in which they are raised: what comes later takes away what the earlier need.
-WALLS = (CAPABILITIES, SECCOMP)
+WALLS = (MOUNTS, IPC, UTS, NETWORK, CAPABILITIES, SECCOMP)
 
-_HOLDS = {CAPABILITIES: ("privileges", "no capabilities"), SECCOMP: ("system_calls", "seccomp")}
+_NAMESPACES = {
+    MOUNTS: linux.CLONE_NEWNS,
+    IPC: linux.CLONE_NEWIPC,
+    UTS: linux.CLONE_NEWUTS,
+    NETWORK: linux.CLONE_NEWNET,
+}
+_HOLDS = {
+    MOUNTS: ("files", "own root"),
+    IPC: ("ipc", "namespace"),
+    UTS: ("hostname", "namespace"),
+    NETWORK: ("network", "namespace"),
+    CAPABILITIES: ("privileges", "no capabilities"),
+    SECCOMP: ("system_calls", "seccomp"),
+}
+_HOST_NAME = "localhost"  # that every machine can resolve
+_SIOCSIFFLAGS, _IFF_UP, _IFF_RUNNING = 0x8914, 0x1, 0x40  # netdevice(7)
+_LOOPBACK_UP = struct.pack("16sH22x", b"lo", _IFF_UP | _IFF_RUNNING)
 
 
-def applied(names: Collection[str]) -> dict[str, str]:
-    """What each axis of a run is held by, as `Containment.applied` says it."""
+def held(names: Collection[str], spec: AgentSpec) -> dict[str, str]:
+    """What each axis of this agent's runs is held by, as `Containment.applied` says it."""
     found: dict[str, list[str]] = {}
-    for name in WALLS:
-        if name in names:
-            axis, mechanism = _HOLDS[name]
-            found.setdefault(axis, []).append(mechanism)
+    for name in of_agent(names, spec):
+        axis, mechanism = _HOLDS[name]
+        found.setdefault(axis, []).append(mechanism)
+    if NETWORK not in names and SECCOMP in names and spec.network != "host":
+        found["network"] = ["seccomp"]  # not even sockets
+    if MOUNTS in names and spec.limits.work_folder_bytes:
+        found["work_folder"] = ["tmpfs"]
     return {axis: ", ".join(mechanisms) for axis, mechanisms in found.items()}
+
+
+def of_agent(names: Iterable[str], spec: AgentSpec) -> tuple[str, ...]:
+    """Those of these walls that are round this agent: one that declares the host's network has that."""
+    declared_away = {NETWORK, UTS} if spec.network == "host" else set()
+    return tuple(name for name in names if name not in declared_away)
 
 
 class Walls:
     """The walls of one agent's runs, ready to be raised any number of times. Made by its zygote."""
 
-    def __init__(self, names: Iterable[str], alone: bool, network: str) -> None:
-        """`alone`: each run has a pid namespace; `network`: as its agent declares it."""
-        wanted = frozenset(names)
-        self._steps = [(name, self._step(name, alone, network)) for name in WALLS if name in wanted]
+    def __init__(
+        self, names: Iterable[str], spec: AgentSpec, alone: bool, stage: str, hidden: Iterable[str]
+    ) -> None:
+        """`alone`: each run has a pid namespace. `stage`: a folder that no run needs to see; `hidden`: what none
+        may, wherever it is."""
+        self.names = of_agent(names, spec)
+        self._seen = visible(spec, hidden)
+        self._view = View(self._seen, stage, alone) if MOUNTS in self.names else None
+        self._namespaces = sum(flag for name, flag in _NAMESPACES.items() if name in self.names)
+        # What is not dumpable has a /proc of root's. Where nobody of its uid can name it, it may have its own.
+        self._may_look_at_itself = alone and os.geteuid() != 0
+        self._filter = linux.SystemCallFilter(seccomp.program(self._shape(spec, alone)))
 
-    def raise_all(self) -> None:
-        """For the calling process and all that it will start. Raises `WallFailed`, naming the one that failed."""
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator should know: paths that were declared, and that runs don't see."""
+        return tuple(
+            f"paths: {path} is not there, or may not be seen by agents" for path in self._seen.absent
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that tell a run where it may write."""
+        return {} if self._view is None else {"HOME": WORK_FOLDER, "TMPDIR": TEMPORARY}
+
+    def raise_all(self, place: Place) -> None:
+        """For the calling process and all that it will start; it is then in its work folder.
+
+        Raises `WallFailed`, naming the one that failed.
+        """
         linux.set_no_new_privileges()
-        for name, step in self._steps:
-            try:
-                step()
-            except OSError as error:
-                raise WallFailed(name, error) from error
+        _raise("namespaces", lambda: linux.unshare(self._namespaces))
+        for name, step in self._steps(place):
+            if name in self.names:
+                _raise(name, step)
+        if self._may_look_at_itself:
+            linux.set_dumpable(True)
 
-    def _step(self, name: str, alone: bool, network: str) -> Callable[[], None]:
-        if name == SECCOMP:
-            shape = seccomp.Shape(
-                platform.machine(), alone, internet=network == "host", unix=True, lasting_files=True
-            )
-            return linux.SystemCallFilter(seccomp.program(shape)).apply
-        return linux.drop_capabilities
+    def _steps(self, place: Place) -> Iterable[tuple[str, Callable[[], None]]]:
+        """What follows the namespaces."""
+        if self._view is not None:
+            yield MOUNTS, partial(self._view.make, place.size_bytes)
+        yield UTS, lambda: socket.sethostname(_HOST_NAME)
+        yield NETWORK, _loopback_up
+        yield CAPABILITIES, linux.drop_capabilities
+        yield SECCOMP, self._filter.apply
+
+    def _shape(self, spec: AgentSpec, alone: bool) -> seccomp.Shape:
+        own_files = self._view is not None
+        return seccomp.Shape(
+            platform.machine(),
+            alone,
+            internet=spec.network == "host" or NETWORK in self.names,
+            unix=spec.network == "host" or own_files,
+            lasting_files=not own_files or bool(spec.paths.writable),
+        )
+
+
+def _raise(name: str, step: Callable[[], None]) -> None:
+    try:
+        step()
+    except OSError as error:
+        raise WallFailed(name, error) from error
+
+
+def _loopback_up() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as any_socket:
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, _LOOPBACK_UP)

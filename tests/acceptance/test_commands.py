@@ -29,6 +29,7 @@ ALLOWED = {
     "LANGUAGE",
     "LC_ALL",
     "TZ",
+    "HOME",
     "TMPDIR",
     "VIRTUAL_ENV",
     "SSL_CERT_FILE",

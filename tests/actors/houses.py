@@ -53,7 +53,6 @@ class FakeHouse:
     def __init__(self) -> None:
         self.journal: Any = Journal()
         self.rung = PIDNS
-        self.containment = Containment(kill="K3")
         self.start_timeout_s = 30.0
         self.kill_silence_s = 0.25
         self.batches_in_flight = 2
@@ -84,6 +83,9 @@ class FakeHouse:
 
     def touched(self, run: LiveRun) -> None:
         run.write()
+
+    def containment_of(self, agent: str) -> Containment:
+        return Containment(kill="K3")
 
     def publish(self, run_id: str, published: Published, blob: bytes) -> None:
         assert run_id == "run_1"

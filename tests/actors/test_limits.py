@@ -13,9 +13,11 @@ from runward.actors.records import Containment, Reason
 from runward.config.sections import Limits
 
 NAMES = Limits.__struct_fields__
-WHOLE = ("memory_bytes", "pids", "output_bytes")
-NONE = Limits()
-AGENT = Limits(memory_bytes=1000, cpu_s=10.0, wall_s=60.0, idle_s=30.0, pids=8, output_bytes=500)
+WHOLE = ("memory_bytes", "pids", "output_bytes", "work_folder_bytes")
+NONE = Limits(**dict.fromkeys(NAMES, 0))
+AGENT = Limits(
+    memory_bytes=1000, cpu_s=10.0, wall_s=60.0, idle_s=30.0, pids=8, output_bytes=500, work_folder_bytes=900
+)
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def test_what_a_warden_holds_is_applied_and_the_rest_is_missing() -> None:
         "K4 cgroup: no",
         "memory: nothing here holds memory_bytes",
         "pids: nothing here holds pids",
+        "work_folder: nothing here holds work_folder_bytes",
     ]
 
 

@@ -1,33 +1,74 @@
-"""What an agent may not do it can't, at the defaults: as root and as an ordinary user, on each kill rung."""
+"""What an agent may not do it can't, at the defaults: as root and as an ordinary user, on each kill rung.
 
+An ordinary user's run on the weakest rung has no namespaces; what then holds less is told apart, place by place.
+"""
+
+import os
+import sys
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from ..support.client import Client
-from ..support.server import Server, agent
+from ..support.server import AGENTS, Server, agent
 from .houses import PLACES, house
+
+SIZE_BYTES = 16 << 20
+
+
+class Place(NamedTuple):
+    """A server, and whether runs there have namespaces (and with them a root of their own)."""
+
+    server: Server
+    namespaces: bool
+    pid_namespace: bool
 
 
 @pytest.fixture(scope="module", params=PLACES, ids="-".join)
-def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    config = {"agents": {"hostile": agent("hostile", "attempt")}}
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    who, rung = request.param
+    config = {
+        "agents": {
+            "hostile": agent("hostile", "attempt", limits={"work_folder_bytes": SIZE_BYTES}),
+            "host": agent("hostile", "attempt", network="host"),
+        }
+    }
     with house(request.param, tmp_path_factory, config) as server:
         server.client.ended(server.client.start("hostile"))
-        yield server
+        pid_namespace = rung != "subreaper"
+        yield Place(server, pid_namespace or (who == "as_is" and os.geteuid() == 0), pid_namespace)
 
 
 @pytest.fixture
-def client(place: Server) -> Iterator[Client]:
-    with place.without_leftovers():
-        yield place.client
+def client(place: Place) -> Iterator[Client]:
+    with place.server.without_leftovers():
+        yield place.server.client
 
 
-def attempted(client: Client, deeds: str) -> Any:
-    run = client.ended(client.start("hostile", deeds))
+def attempted(client: Client, deeds: str, by: str = "hostile") -> Any:
+    run = client.ended(client.start(by, deeds))
     assert run["status"] == "completed", run
     return run["output"]
+
+
+def all_are(client: Client, deeds: str, *outcomes: str) -> None:
+    """Each of the deeds came to one of these ends."""
+    come_to = attempted(client, deeds)
+    assert set(come_to.values()) <= set(outcomes), come_to
+
+
+@pytest.fixture
+def _namespaces(place: Place) -> None:
+    if not place.namespaces:
+        pytest.skip("no namespaces on this rung")
+
+
+with_namespaces = pytest.mark.usefixtures("_namespaces")
+
+
+# ── the kernel ──────────────────────────────────────────────────────────────────────────────────
 
 
 REFUSED = (
@@ -39,14 +80,126 @@ REFUSED = (
 
 
 def test_the_kernel_is_not_asked_for_what_no_agent_needs(client: Client) -> None:
-    assert attempted(client, REFUSED) == dict.fromkeys(REFUSED.split(), "EPERM")
+    all_are(client, REFUSED, "EPERM")
 
 
 def test_what_agents_do_every_day_goes_on_working(client: Client) -> None:
-    usual = "fork program shell own_limit own_priority own_affinity socketpair chmod"
-    assert attempted(client, usual) == dict.fromkeys(usual.split(), "done")
+    all_are(client, "fork program shell own_limit own_priority own_affinity socketpair chmod numpy", "done")
 
 
-def test_what_held_a_run_is_told(client: Client) -> None:
-    applied = client.ended(client.start("hostile", "fork"))["containment"]["applied"]
-    assert (applied["privileges"], applied["system_calls"]) == ("no capabilities", "seccomp")
+@with_namespaces
+def test_shared_memory_pools_of_processes_and_terminals_work_where_a_run_has_its_own(client: Client) -> None:
+    all_are(client, "pool terminal loopback unix", "done")
+
+
+# ── files ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@with_namespaces
+def test_the_state_folder_the_sockets_and_the_configuration_are_out_of_sight(
+    client: Client, place: Place
+) -> None:
+    folder = place.server.folder
+    state = [f"{folder}/state/{name}" for name in ("journal.db", "key", "lock", "logs")]
+    assert Path(state[0]).exists()
+    sockets = [str(path) for path in place.server.sockets.iterdir()]
+    deeds = [f"{deed}:{path}" for path in (*state, *sockets) for deed in ("read", "stat", "write", "remove")]
+    all_are(client, " ".join(deeds), "ENOENT", "EROFS")
+    assert attempted(client, f"read:{folder}/state/journal.db list:/sys/fs/cgroup") == {
+        f"read:{folder}/state/journal.db": "ENOENT",
+        "list:/sys/fs/cgroup": "ENOENT",
+    }
+
+
+@with_namespaces
+def test_the_interpreter_the_agents_own_code_and_the_system_can_not_be_changed(client: Client) -> None:
+    files = (
+        os.__file__,
+        pytest.__file__,
+        str(AGENTS / "hostile.py"),
+        os.path.realpath(sys.executable),
+        "/usr/bin/env",
+    )
+    deeds = [f"{deed}:{file}" for file in files for deed in ("chmod", "touch", "remove")]
+    all_are(client, " ".join(f"write:{file}" for file in files), "EROFS", "EACCES", "ETXTBSY")
+    all_are(client, " ".join(deeds), "EROFS")
+
+
+@with_namespaces
+def test_homes_and_the_rest_of_the_host_are_not_there(client: Client) -> None:
+    all_are(
+        client, "list:/home list:/root/.ssh read:/root/.bashrc list:/var/log list:/boot list:/srv", "ENOENT"
+    )
+
+
+@with_namespaces
+def test_a_run_writes_to_its_own_folders_and_nobody_else_sees_that(client: Client, place: Place) -> None:
+    own = ["own", f"/tmp/rw-own-{os.getpid()}", f"/dev/shm/rw-own-{os.getpid()}"]
+    all_are(client, " ".join(f"write:{path}" for path in own), "done")
+    all_are(client, " ".join(f"read:{path}" for path in own), "ENOENT")  # of another run
+    assert not [path for path in own[1:] if Path(path).exists()]
+
+
+@with_namespaces
+def test_a_disk_filler_finds_its_own_folder_full(client: Client) -> None:
+    all_are(client, "fill:. fill:/tmp fill:/dev/shm fill_with_files:.", "ENOSPC")
+
+
+def test_a_run_begins_in_its_work_folder_which_is_its_home(client: Client, place: Place) -> None:
+    if place.namespaces:
+        assert attempted(client, "where") == {"where": "/tmp/runward /tmp/runward /tmp"}
+
+
+# ── others ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_processes_of_the_host_are_not_seen(client: Client, place: Place) -> None:
+    if place.pid_namespace:
+        all_are(client, "only_own_processes", "done")
+        all_are(client, f"read:/proc/{place.server.pid}/status", "ENOENT")
+    root = f"/proc/{place.server.pid}"
+    all_are(
+        client,
+        f"read:{root}/environ read:{root}/mem follow:{root}/fd/0 follow:{root}/cwd",
+        "ENOENT",
+        "EACCES",
+    )
+
+
+def test_nothing_of_its_warden_can_be_read(client: Client) -> None:
+    deeds = "environ mem maps fd/0 fd/3 root cwd exe"
+    all_are(client, " ".join(f"of_the_warden:{name}" for name in deeds.split()), "EACCES", "EPERM", "ENOENT")
+
+
+# ── network ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_undeclared_network_is_not_there(client: Client, place: Place) -> None:
+    port = place.server.url.rpartition(":")[2]
+    all_are(
+        client,
+        f"connect:127.0.0.1:{port} connect:169.254.169.254:80 connect:192.0.2.1:80",
+        *({"ECONNREFUSED", "ENETUNREACH"} if place.namespaces else {"EACCES"}),
+    )
+
+
+def test_a_declared_network_is_the_hosts(client: Client, place: Place) -> None:
+    port = place.server.url.rpartition(":")[2]
+    deed = f"connect:127.0.0.1:{port}"
+    assert attempted(client, deed, by="host") == {deed: "done"}
+
+
+# ── what is told ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_held_a_run_is_told(client: Client, place: Place) -> None:
+    held = client.ended(client.start("hostile", "fork"))["containment"]
+    expected = {"privileges": "no capabilities", "system_calls": "seccomp"}
+    if place.namespaces:
+        names = ("ipc", "hostname", "network")
+        expected |= {"files": "own root", "work_folder": "tmpfs", **dict.fromkeys(names, "namespace")}
+    else:
+        expected |= {"network": "seccomp"}
+        assert any(each.startswith("wall mounts: ") for each in held["missing"])
+    assert held["applied"].items() >= expected.items()
+    assert client.ended(client.start("host", "fork"))["containment"]["applied"].get("network") is None

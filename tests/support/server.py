@@ -68,7 +68,7 @@ class Server:
         self.pid = process.pid
         self.folder = folder
         self.url = ""
-        self._sockets = sockets
+        self.sockets = sockets
         self._key = key
 
     @property
@@ -151,7 +151,7 @@ class Server:
     @property
     def mailboxes(self) -> Path:
         """The folder of the sockets that its processes talk over: commands, runs, feed."""
-        (folder,) = self._sockets.iterdir()
+        (folder,) = self.sockets.iterdir()
         return folder
 
     # ── its end ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -185,7 +185,7 @@ class Server:
         code = self.await_end()
         assert code == 0, f"exit code {code}; log: {self.log}"
         assert "Traceback" not in self.log, self.log
-        assert list(self._sockets.iterdir()) == [], "its runtime folder is still there"
+        assert list(self.sockets.iterdir()) == [], "its runtime folder is still there"
         assert leaf_folders(self.folder / "state") == [], "cgroups of its runs are still there"
 
     def close(self) -> None:

@@ -112,7 +112,7 @@ def _is_refused(client: Client) -> bool:
 
 
 def test_a_draining_server_lets_its_live_runs_end_and_is_gone_with_the_last(tmp_path: Path) -> None:
-    go = tmp_path / "go"
+    go = tmp_path / "house" / "go"
     with running(tmp_path / "house", _drains(LONG_S)) as server:
         run_id = server.client.begun("waits", str(go))
         with server.client.stream(run_id) as stream:
@@ -131,7 +131,7 @@ def _takes_no_more(client: Client) -> bool:
 
 
 def test_a_draining_server_does_not_begin_what_waits(tmp_path: Path) -> None:
-    go, config = tmp_path / "go", _drains(LONG_S)
+    go, config = tmp_path / "house" / "go", _drains(LONG_S)
     config["runs"] |= {"max_live": 1}
     with running(tmp_path / "house", config) as server:
         live, waiting = server.client.begun("waits", str(go)), server.client.start("act", "obeys")
@@ -171,7 +171,7 @@ def test_a_second_signal_ends_the_patience_of_a_draining_server(tmp_path: Path, 
 
 
 def test_a_supervisor_that_dies_amid_the_drain_is_replaced_and_drains_on(tmp_path: Path) -> None:
-    go = tmp_path / "go"
+    go = tmp_path / "house" / "go"
     with running(tmp_path / "house", _drains(LONG_S)) as server:
         run_id = server.client.begun("waits", str(go))
         with server.client.stream(run_id) as stream:

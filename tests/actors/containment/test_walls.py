@@ -17,6 +17,8 @@ from runward.actors.containment.findings import Found
 from runward.actors.containment.wall_probe import probe_walls, try_wall
 from runward.actors.containment.walls import CAPABILITIES, SECCOMP, WALLS, Walls
 from runward.actors.errors import WallFailed
+from runward.actors.messages import Place
+from runward.config.sections import AgentSpec
 from tests.support.agents import hostile
 from tests.support.rungs import skip_unless_held
 
@@ -34,20 +36,24 @@ WHO = [pytest.param(as_is, id="as_is"), pytest.param(become_nobody, id="nobody",
 each_user = pytest.mark.parametrize("become", WHO)
 
 
+def raised(*names: str) -> None:
+    """Raise these walls, of an agent that declares nothing."""
+    Walls(names, AgentSpec(), alone=False, stage="", hidden=()).raise_all(Place(1 << 20))
+
+
 def inside(
     folder: Path,
     deeds: str,
     become: Callable[[], None] = as_is,
-    walls: tuple[str, ...] = WALLS,
-    alone: bool = False,
+    names: tuple[str, ...] = (CAPABILITIES, SECCOMP),
 ) -> Any:
-    """What comes of these deeds behind the walls."""
+    """What comes of these deeds behind these walls."""
     folder.chmod(0o777)
 
     def work() -> Any:
         os.chdir(folder)
         become()
-        Walls(walls, alone=alone, network="none").raise_all()
+        raised(*names)
         return hostile.outcomes(deeds.split())
 
     return in_a_fork(work)
@@ -62,7 +68,7 @@ FORBIDDEN = (
     "kexec keyring add_key push_into_a_terminal setuid setuid_at_once"
 )
 UNCOMMON = "vsock crypto packets"
-USUAL = "fork program shell own_limit own_priority own_affinity socketpair chmod unix"
+USUAL = "fork program shell own_limit own_priority own_affinity socketpair chmod"
 
 
 @each_user
@@ -79,11 +85,12 @@ def test_what_programs_do_every_day_goes_on_working(tmp_path: Path, become: Call
 
 def test_it_is_the_filter_that_forbids(tmp_path: Path) -> None:
     free = "ptrace keyring setuid setuid_at_once internet"
-    assert inside(tmp_path, free, walls=()) == dict.fromkeys(free.split(), "done")
+    assert inside(tmp_path, free, names=()) == dict.fromkeys(free.split(), "done")
 
 
 def test_a_network_that_is_not_declared_is_not_there(tmp_path: Path) -> None:
-    internet = "internet internet6 datagrams"
+    """Nor are sockets that could find another program by its path, where every path is there to be tried."""
+    internet = "internet internet6 datagrams unix"
     assert inside(tmp_path, internet) == dict.fromkeys(internet.split(), "EACCES")
 
 
@@ -102,7 +109,7 @@ def capabilities() -> dict[str, int]:
 @needs_root
 def test_no_capability_is_left_in_any_set_and_root_gets_none_back_by_executing(tmp_path: Path) -> None:
     def work() -> Any:
-        Walls((CAPABILITIES,), alone=False, network="none").raise_all()
+        raised(CAPABILITIES)
         left = capabilities()
         executed = os.popen("cat /proc/self/status").read()  # noqa: S605
         return [left, [line.split()[1] for line in executed.splitlines() if line.startswith("Cap")]]
@@ -116,7 +123,7 @@ def test_no_capability_is_left_in_any_set_and_root_gets_none_back_by_executing(t
 def test_an_ordinary_user_can_raise_it_too(tmp_path: Path) -> None:
     def work() -> Any:
         become_nobody()
-        Walls((CAPABILITIES,), alone=False, network="none").raise_all()
+        raised(CAPABILITIES)
         left = capabilities()
         return [left[name] for name in SETS if name != "CapBnd"]  # which only root could drop
 
@@ -131,7 +138,7 @@ def test_without_capabilities_root_is_refused_what_it_does_not_own(tmp_path: Pat
     secret.chmod(0o600)
 
     def work() -> Any:
-        Walls((CAPABILITIES,), alone=False, network="none").raise_all()
+        raised(CAPABILITIES)
         return [hostile.outcome(secret.read_text), hostile.outcome(lambda: os.setuid(1))]
 
     assert in_a_fork(work) == ["EACCES", "EPERM"]
@@ -153,17 +160,17 @@ def test_a_probe_finds_what_this_machine_has(rung: str) -> None:
 
 
 def test_what_settings_do_without_is_not_had_and_told() -> None:
-    found = in_a_fork(lambda: found_on("subreaper", (SECCOMP,)))
-    assert found == [[CAPABILITIES], ["seccomp: left out by containment.without"]]
+    found = in_a_fork(lambda: found_on("subreaper", (WALLS[-1],)))
+    assert found == [list(WALLS[:-1]), ["wall seccomp: left out by containment.without"]]
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the filter that withholds seccomp is for x86_64")
 def test_a_wall_that_the_kernel_refuses_is_missing_with_its_words_and_fails_a_run() -> None:
     def work() -> Any:
         _withhold_seccomp()
-        tried = try_wall(SECCOMP, Found(rung="subreaper"))
+        tried = try_wall(SECCOMP, Found(rung="subreaper"), "")
         try:
-            Walls((SECCOMP,), alone=False, network="none").raise_all()
+            raised(SECCOMP)
         except WallFailed as failed:
             return [tried.errno, failed.errno, str(failed)]
 

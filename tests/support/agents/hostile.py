@@ -10,7 +10,9 @@ import socket
 import stat
 import subprocess
 from collections.abc import Callable
-from errno import errorcode
+from errno import EEXIST, errorcode
+from functools import partial
+from pathlib import Path
 
 from runward.actors.containment.system_calls import NUMBERS
 from runward.actors.run import Run
@@ -28,8 +30,18 @@ def attempt(text: str, run: Run) -> dict[str, str]:
 
 
 def outcomes(names: list[str]) -> dict[str, str]:
-    """What came of each."""
-    return {name: outcome(DEEDS[name]) for name in names}
+    """What came of each; "deed:argument" for those that take one."""
+    return {name: outcome(_deed(name)) if name != "where" else _where() for name in names}
+
+
+def _where() -> str:
+    """The current folder, HOME and TMPDIR."""
+    return f"{os.getcwd()} {os.environ['HOME']} {os.environ['TMPDIR']}"
+
+
+def _deed(name: str) -> Callable[[], object]:
+    what, colon, argument = name.partition(":")
+    return partial(WITH_ARGUMENT[what], argument) if colon else DEEDS[what]
 
 
 def outcome(deed: Callable[[], object]) -> str:
@@ -109,6 +121,108 @@ def _socket(family: int, kind: int = socket.SOCK_STREAM) -> Callable[[], None]:
     return lambda: socket.socket(family, kind).close()
 
 
+def _write(path: str) -> None:
+    with open(path, "ab") as file:
+        file.write(b"x")
+
+
+def _fill(folder: str) -> None:
+    """With 2 MiB more than the 16 that it may have; and then it is empty again."""
+    try:
+        with open(f"{folder}/filler", "wb") as file:
+            for _ in range(18):
+                file.write(bytes(1 << 20))
+                file.flush()
+    finally:
+        os.unlink(f"{folder}/filler")
+
+
+def _fill_with_files(folder: str) -> None:
+    count = 0
+    try:
+        for count in range(20_000):
+            os.close(os.open(f"{folder}/{count}", os.O_CREAT | os.O_WRONLY))
+    finally:
+        for number in range(count):
+            os.unlink(f"{folder}/{number}")
+
+
+def _connect(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host, int(port)), 2).close()
+
+
+def _connect_unix(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as near:
+        near.connect(path)
+
+
+def _talk_over_loopback() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as near,
+    ):
+        far, _ = server.accept()
+        far.close()
+        near.close()
+
+
+def _read_of_the_warden(name: str) -> None:
+    path = f"/proc/{os.getppid()}/{name}"
+    if os.path.islink(path):
+        os.readlink(path)
+    else:
+        Path(path).read_bytes()
+
+
+def _only_own_processes() -> None:
+    """Of all in /proc none is anybody else's than this run's: the warden is pid 1, and everybody else below it."""
+    own = os.getpid()
+    strangers = [pid for pid in os.listdir("/proc") if pid.isdecimal() and int(pid) not in (1, own)]
+    if strangers:
+        raise OSError(EEXIST, f"there are {strangers}")
+
+
+def _numpy_in_threads() -> None:
+    """Imported behind the walls, with its pool of threads."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "2"
+    import numpy
+
+    square = numpy.ones((600, 600))
+    assert (square @ square)[0, 0] == 600
+    assert len(os.listdir("/proc/self/task")) > 2  # with the one that listens to the warden
+
+
+def _processes_in_a_pool() -> None:
+    import multiprocessing
+
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        assert pool.map(abs, [-1, 2]) == [1, 2]
+
+
+def _terminal() -> None:
+    near, far = os.openpty()
+    os.close(near)
+    os.close(far)
+
+
+WITH_ARGUMENT: dict[str, Callable[[str], object]] = {
+    "read": lambda path: Path(path).read_bytes(),
+    "list": os.listdir,
+    "stat": os.stat,
+    "follow": os.readlink,
+    "of_the_warden": _read_of_the_warden,
+    "write": _write,
+    "chmod": lambda path: os.chmod(path, 0o777),
+    "touch": os.utime,
+    "remove": os.unlink,
+    "enter": os.chdir,
+    "fill": _fill,
+    "fill_with_files": _fill_with_files,
+    "connect": _connect,
+    "connect_unix": _connect_unix,
+    "run": lambda program: subprocess.run([program], check=True, capture_output=True),
+}
 DEEDS: dict[str, Callable[[], object]] = {
     # namespaces and mounts
     "unshare": lambda: call("unshare", _CLONE_NEWUSER),
@@ -167,4 +281,9 @@ DEEDS: dict[str, Callable[[], object]] = {
     "own_affinity": lambda: os.sched_setaffinity(0, os.sched_getaffinity(0)),
     "socketpair": _socketpair,
     "chmod": _chmod,
+    "numpy": _numpy_in_threads,
+    "pool": _processes_in_a_pool,
+    "loopback": _talk_over_loopback,
+    "terminal": _terminal,
+    "only_own_processes": _only_own_processes,
 }
