@@ -34,7 +34,6 @@ from .readoption import stop_plan
 from .records import RunInput, RunRecord
 from .register import Register
 from .replays import Replays
-from .room import Room
 from .stacks import Answer, Stacks
 
 
@@ -50,7 +49,6 @@ class Commands:
         self._forking = forking
         self._replays = Replays(house.journal)
         self._forgetting = Forgetting(house, Path(settings.state.dir))
-        self._room = Room(settings.state.dir, settings.state.reserve_bytes, house.clock)
         self._stacks = stacks
         self._began = house.clock()
         self.closing = False
@@ -105,7 +103,7 @@ class Commands:
             known = ", ".join(sorted(self._settings.agents))
             message = f"there is no agent {command.agent!r}; this server has: {known}"
             return Refusal(command.id, "agent_not_found", message, param="agent")
-        if self._room.is_short():
+        if self._house.room.is_short():
             message = "there is no room for another run on the journal's disk; make room there"
             return Refusal(command.id, "journal_full", message, retry_after_s=10.0)
         try:

@@ -58,6 +58,10 @@ class StateFolderUnusable(RunwardError):
     """The state folder can't hold a journal: read-only, on a network file system, of a newer version."""
 
 
+class StateFolderFull(StateFolderUnusable):
+    """There is no room for a journal on the disk of the state folder."""
+
+
 class ContainmentMissing(RunwardError):
     """This machine can't hold what `containment.require` asks for."""
 

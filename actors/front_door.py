@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from ..config.sections import AuthSettings, HttpSettings
-from .errors import PortTaken
+from .errors import PortTaken, StateFolderUnusable
 from .roles import ApiKey, Paths
 
 LONGEST_RUNTIME_PATH = 90  # an ipc path ends at 107 bytes
@@ -48,7 +48,11 @@ def runtime_folder(state_dir: Path) -> Paths:
     The state folder remembers it, so that what a server that was killed left behind goes with the next start.
     """
     _remove_left_behind(state_dir / "runtime")
-    folder = tempfile.mkdtemp(prefix=RUNTIME_PREFIX, dir=_runtime_parent())
+    parent = _runtime_parent()
+    try:
+        folder = tempfile.mkdtemp(prefix=RUNTIME_PREFIX, dir=parent)
+    except OSError as error:
+        raise StateFolderUnusable(f"no folder for sockets can be made in {parent}: {error.strerror}") from error
     _write_private(state_dir / "runtime", folder)
     return Paths(folder)
 
@@ -119,8 +123,15 @@ def forget_server(state_dir: Path) -> None:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Whole or not at all, readable by nobody else at any moment."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent)  # 0600
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    os.replace(name, path)
+    """Whole or not at all, readable by nobody else at any moment. Raises `StateFolderUnusable`."""
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent)  # 0600
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(text)
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise StateFolderUnusable(f"{path} can't be written: {error.strerror}") from error

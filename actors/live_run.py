@@ -14,6 +14,7 @@ from . import lifecycle, limits
 from .actor import Callback, Timer
 from .containment.reaping import PATIENCE_S
 from .containment.rungs import KillRung
+from .credit import TO_DIE, TO_OBEY, Credit
 from .intake import lawful
 from .journal.writer import Writer
 from .lifecycle import Effect, LifeMessage, Phase, StopPlan
@@ -32,6 +33,7 @@ from .messages import (
     ToRun,
 )
 from .records import Containment, Exit, ProcessIdentity, Reason, RunInput, RunRecord, Status, Usage
+from .room import Room
 from .stopping import StopAsked, longest_s
 from .verdict import Verdict, verdict
 
@@ -57,6 +59,7 @@ class House(Protocol):
     start_timeout_s: float
     kill_silence_s: float
     batches_in_flight: int
+    room: Room
 
     def clock(self) -> float:
         """Monotonic seconds."""
@@ -117,7 +120,7 @@ class LiveRun:
         self._exit_acked = False
         self._written = seq
         self._unwritten: list[bytes] = []  # events of this turn
-        self._batches_unacked = 0
+        self._credit = Credit(house.batches_in_flight, house.room, lambda: house.then(self._ack))
         self._stop_began: float | None = None
         self._watch: Timer | None = None
 
@@ -165,14 +168,11 @@ class LiveRun:
             return
         if events.n + events.count - 1 <= self._n:
             self._house.then(self._ack)
-        elif events.n != self._n + 1 or not self._within_credit() or not lawful(events.blob, events.count):
+        elif events.n != self._n + 1 or not self._credit.is_left or not lawful(events.blob, events.count):
             self.advance(lifecycle.Misbehaved("the warden sent what it may not send"))
         else:
-            self._batches_unacked += 1
             self._append(events.count, events.blob)
-            # Not every batch: an acknowledgement wakes the warden, and half its credit is enough to go on with.
-            if self._batches_unacked == max(1, self._house.batches_in_flight // 2):
-                self._house.then(self._ack)
+            self._credit.take()
 
     def recorded(self, exited: lifecycle.Recorded) -> None:
         """The exit record: every event up to its `last_n` came before it on the same connection."""
@@ -191,6 +191,8 @@ class LiveRun:
         """The warden climbs: it took the stop, and is not silent. A kill has its own patience."""
         if self.state.stop is not None and rung.command_id == self.state.stop.command_id:
             self._house.journal.finish_command(rung.command_id, self._house.now())
+        if rung.rung != "interrupt":
+            self._credit.spare(TO_DIE)
         if rung.rung == "kill" and self.state.phase is Phase.STOPPING and not self._kill_reported:
             self._kill_reported = True
             self._relax()
@@ -279,6 +281,7 @@ class LiveRun:
         self._stop_began = self._stop_began or self._house.clock()
         asked = StopAsked(plan.mode, plan.interrupt_grace_s, plan.terminate_grace_s)
         message = "Server is shutting down" if plan.shutdown else INTERRUPT_MESSAGE
+        self._credit.spare(TO_OBEY)
         self._tell(Stop(plan.command_id, plan.mode, plan.interrupt_grace_s, plan.terminate_grace_s, message))
         if not self._kill_reported:  # else it is under way, and has its own patience
             self._expect(longest_s(asked) + self._house.kill_silence_s, "the end of the stop ladder")
@@ -351,11 +354,8 @@ class LiveRun:
         """How many of the attempt's events are here. By subtraction, so that the journal knows it at every commit."""
         return self.seq - self.record.runtime_events
 
-    def _within_credit(self) -> bool:
-        return self._batches_unacked < self._house.batches_in_flight
-
     def _ack(self) -> None:
-        self._batches_unacked = 0
+        self._credit.given()
         self._tell_now(EventsAcked(self._n))
 
     def _tell(self, message: ToRun) -> None:

@@ -432,6 +432,12 @@ class Ready(Message, frozen=True, tag="up"):
     """The role serves."""
 
 
+class CannotServe(Message, frozen=True, tag="cannot"):
+    """Instead of `Ready`: why the state folder is of no use to this supervisor. It waits for `ShutDown`."""
+
+    why: str
+
+
 class ShutDown(Message, frozen=True, tag="shutdown"):
     """End: a supervisor ends its runs first, by the ladder with this grace for each rung."""
 
@@ -457,7 +463,7 @@ class Drain(Message, frozen=True, tag="drain"):
     """To a supervisor: take and begin no more runs, and end once none is live. `ShutDown` ends the patience."""
 
 
-FromRole = Ready | SweepOrphans
+FromRole = Ready | CannotServe | SweepOrphans
 ToRole = ShutDown | OrphansSwept | Drain
 
 

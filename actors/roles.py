@@ -56,6 +56,7 @@ class SupervisorStart(msgspec.Struct, frozen=True, kw_only=True):
     server_keys: Keys
     facade_keys: dict[str, bytes]  # name → public key
     found: Found  # what holds every run here
+    is_first: bool = True  # of this server
 
 
 class FacadeStart(msgspec.Struct, frozen=True, kw_only=True):

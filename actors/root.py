@@ -28,10 +28,10 @@ from .containment.leaves import Leaves
 from .containment.probe import check_required, probe
 from .containment.reaping import children, reap_dead
 from .containment.wall_probe import probe_walls
-from .errors import BadMessage, ContainmentMissing
+from .errors import BadMessage, ContainmentMissing, StateFolderUnusable
 from .journal.lock import StateLock
 from .mailbox import KeyPair
-from .messages import Drain, OrphansSwept, Ready, ShutDown, SweepOrphans, ToRole
+from .messages import CannotServe, Drain, OrphansSwept, Ready, ShutDown, SweepOrphans, ToRole
 from .roles import FacadeStart, Keys, SupervisorStart
 from .spawning import spawn_role
 
@@ -110,6 +110,7 @@ class Root(Actor):
         self._grace_s = 0.0  # that runs have, once it is ending
         self._out_of_patience = False
         self._code = DONE
+        self._refusal: str | None = None
 
     def serve(self) -> int:
         """Start everything, serve, end everything; the exit code."""
@@ -126,6 +127,8 @@ class Root(Actor):
             self.run()
         finally:
             self._clean_up()
+        if self._refusal is not None:
+            raise StateFolderUnusable(self._refusal)
         return self._code
 
     def end_with(self, owner_fd: int) -> None:
@@ -154,6 +157,7 @@ class Root(Actor):
             server_keys=self._server_keys,
             facade_keys={f"facade {n}": keys.public for n, keys in enumerate(self._facade_keys, 1)},
             found=self._found,
+            is_first=not self._announced,
         )
         return start, [control_fd]
 
@@ -198,6 +202,8 @@ class Root(Actor):
                 case Ready():
                     role.ready = True
                     self._came_up(role)
+                case CannotServe(why):
+                    self._refuse(why)
                 case SweepOrphans(keep):
                     role.control.send(wire.encode(OrphansSwept(self._sweep(keep))))
 
@@ -276,6 +282,14 @@ class Root(Actor):
         _say(f"giving up: {why}")
         self._code = GAVE_UP
         self._shut_down()
+
+    def _refuse(self, why: str) -> None:
+        """The state folder is of no use: before anybody was told that we serve, the server just does not start."""
+        if self._announced:
+            self._give_up(why)
+        else:
+            self._refusal = why
+            self._shut_down()
 
     def _drain(self) -> None:
         """Take no more runs, and let the live ones end; a second signal, or the end of the patience, stops them."""

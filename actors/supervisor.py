@@ -7,17 +7,17 @@ journal, then publish. It believes wardens for what agents said, and only the ke
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from . import birth, lifecycle, readoption, wire
 from .actor import Actor
 from .commands import Commands
 from .containment import walls
 from .containment.rungs import RUNGS
-from .errors import BadMessage
+from .errors import BadMessage, JournalFull
 from .forking import Forking
 from .journal.writer import Writer
 from .live_run import LiveRun
@@ -41,9 +41,11 @@ from .messages import (
     SweepOrphans,
     ToRun,
 )
+from .opening import open_journal
 from .records import Containment
 from .register import Register
 from .roles import SupervisorStart
+from .room import Room
 from .stacks import Stacks
 
 #: libzmq aborts the process where accept(2) finds no descriptor left, and any process of this user may knock.
@@ -57,21 +59,29 @@ def main(start: SupervisorStart) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is root's
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     birth.allow_descriptors(DESCRIPTORS)
-    supervisor = Supervisor(start)
-    birth.settle_memory()
-    supervisor.run()
-    supervisor.end()
+    control = socket.socket(fileno=start.control_fd)
+    journal = open_journal(start, control)
+    if journal is None:
+        return
+    try:
+        supervisor = Supervisor(start, control, journal)
+        birth.settle_memory()
+        supervisor.run()
+        supervisor.end()
+    except JournalFull as error:  # nothing is lost: wardens keep what is not journalled, for the next one
+        sys.stderr.write(f"runward: supervisor: {error}\n")
+        sys.exit(1)
 
 
 class Supervisor(Actor):
     """All live runs of one server. Implements `live_run.House`."""
 
-    def __init__(self, start: SupervisorStart) -> None:
+    def __init__(self, start: SupervisorStart, control: socket.socket, journal: Writer) -> None:
         super().__init__()
         self._start = start
         self._settings = start.settings
         self._boot_id = birth.boot_id()
-        self.journal = Writer(Path(start.state_dir), start.settings.state.synchronous)
+        self.journal = journal
         self.rung = RUNGS[start.found.rung]
         self._containments = {
             name: Containment(
@@ -83,6 +93,7 @@ class Supervisor(Actor):
         }
         self.start_timeout_s = self._settings.runs.start_timeout_s
         self.kill_silence_s = self._settings.supervision.kill_silence_s
+        self.room = Room(start.state_dir, self._settings.state.reserve_bytes, self)
         self.batches_in_flight = self._settings.events.batches_in_flight
         self._afterwards: list[Callable[[], object]] = []
         self._touched: list[LiveRun] = []
@@ -98,7 +109,7 @@ class Supervisor(Actor):
         )
         self._stacks = Stacks(self, self._register)
         self._commands = Commands(self, start.settings, self._register, self._forking, self._stacks)
-        self._control = socket.socket(fileno=start.control_fd)
+        self._control = control
         self._control.setblocking(False)
         self.watch(start.control_fd, self._root_says)
         self._recover()

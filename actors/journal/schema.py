@@ -4,12 +4,13 @@
 entry. The version is SQLite's `user_version`, so it is kept by the transaction that changes the tables.
 """
 
+import errno
 import os
 import sqlite3
 from pathlib import Path
 from typing import Literal
 
-from ..errors import StateFolderUnusable
+from ..errors import StateFolderFull, StateFolderUnusable
 from . import folder as state_folder
 
 Synchronous = Literal["normal", "full"]
@@ -84,9 +85,14 @@ def open_to_write(folder: Path, synchronous: Synchronous) -> sqlite3.Connection:
             database.close()
             raise
     except OSError as error:
-        raise StateFolderUnusable(f"the journal {path} can't be opened: {error.strerror}") from error
+        kind = StateFolderFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StateFolderUnusable
+        raise kind(f"the journal {path} can't be opened: {error.strerror}") from error
     except sqlite3.Error as error:
-        raise StateFolderUnusable(f"the journal {path} can't be opened: {_why(error)}") from error
+        if error.sqlite_errorcode in NO_ROOM:
+            raise StateFolderFull(
+                f"the journal {path} can't be opened: no room on its disk ({error}); make room there"
+            ) from error
+        raise StateFolderUnusable(f"the journal {path} can't be opened: {error}") from error
     return database
 
 
@@ -111,10 +117,6 @@ def open_to_read(folder: Path) -> sqlite3.Connection:
         database.close()
         raise StateFolderUnusable(f"the journal {path} has format {version}; this runward reads {VERSION}")
     return database
-
-
-def _why(error: sqlite3.Error) -> str:
-    return f"no room on its disk ({error})" if error.sqlite_errorcode in NO_ROOM else str(error)
 
 
 def _make_private(path: Path) -> None:

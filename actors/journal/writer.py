@@ -47,6 +47,7 @@ STOPS = (
 PENDING = "SELECT id, run, kind, at, body FROM command WHERE done_at IS NULL ORDER BY rowid"
 SET_META = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
 META = "SELECT value FROM meta WHERE key = ?"
+ROOM = "room"  # a fact that is only written to see whether it can be
 SPENT = "numbers spent"  # by deleted runs: their key and change are never given again
 
 
@@ -217,6 +218,16 @@ class Writer:
         """What `set_meta` kept."""
         value: bytes | None = self._value(META, key)
         return value
+
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes can be written; found out by writing them. Nothing may be uncommitted."""
+        try:
+            for fact in (bytes(size), b""):
+                self.set_meta(ROOM, fact)
+                self.commit()
+        except JournalFull:
+            return False
+        return True
 
     def close(self) -> None:
         """End the checkpoints and close the file; what was not committed is undone. May be called twice."""

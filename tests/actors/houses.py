@@ -47,6 +47,26 @@ class Journal:
         return [event["event"] for event in self.events()]
 
 
+class FakeRoom:
+    """A `room.Room` that is short when a test says so."""
+
+    def __init__(self) -> None:
+        self.short = False
+        self.waiting: list[Callable[[], object]] = []
+
+    def is_short(self) -> bool:
+        return self.short
+
+    def wait(self, go_on: Callable[[], object]) -> None:
+        self.waiting.append(go_on)
+
+    def make(self) -> None:
+        """Room."""
+        self.short = False
+        while self.waiting:
+            self.waiting.pop()()
+
+
 class FakeHouse:
     """A `live_run.House`. Its clock stands until it is moved; `commit` does what waited for it."""
 
@@ -56,6 +76,7 @@ class FakeHouse:
         self.start_timeout_s = 30.0
         self.kill_silence_s = 0.25
         self.batches_in_flight = 2
+        self.room: Any = FakeRoom()
         self.time_s = 100.0
         self.waiting: list[Callable[[], object]] = []
         self.timers: list[Timer] = []

@@ -240,10 +240,20 @@ def running(
 
 def refused(folder: Path, config: Config, python: str = sys.executable) -> tuple[int, str]:
     """Exit code and stderr of a server that can't start."""
+    return _refused(folder, _command(folder, config, python), NO_VARIABLES)
+
+
+def started(folder: Path, *flags: str, variables: Mapping[str, str] = NO_VARIABLES) -> tuple[int, str]:
+    """The same of a server without a configuration but for these flags and variables."""
+    command = [sys.executable, *SERVE, "--port", "0", "--state", str(folder / "state"), *flags]
+    return _refused(folder, command, variables)
+
+
+def _refused(folder: Path, command: list[str], variables: Mapping[str, str]) -> tuple[int, str]:
     with short_folder() as sockets:
         ended = subprocess.run(
-            _command(folder, config, python),
-            env=_environment(sockets),
+            command,
+            env=_environment(sockets) | dict(variables),
             cwd=folder,
             capture_output=True,
             text=True,
