@@ -52,7 +52,9 @@ def runtime_folder(state_dir: Path) -> Paths:
     try:
         folder = tempfile.mkdtemp(prefix=RUNTIME_PREFIX, dir=parent)
     except OSError as error:
-        raise StateFolderUnusable(f"no folder for sockets can be made in {parent}: {error.strerror}") from error
+        raise StateFolderUnusable(
+            f"no folder for sockets can be made in {parent}: {error.strerror}"
+        ) from error
     _write_private(state_dir / "runtime", folder)
     return Paths(folder)
 

@@ -12,7 +12,9 @@ from .messages import CannotServe, ShutDown
 from .roles import SupervisorStart
 
 LOOK_EVERY_S = 0.25
-ROOM_BYTES = 4_194_304  # else a supervisor that found room for one row would soon end for want of it, again and again
+ROOM_BYTES = (
+    4_194_304  # else a supervisor that found room for one row would soon end for want of it, again and again
+)
 
 
 def open_journal(start: SupervisorStart, control: socket.socket) -> Writer | None:

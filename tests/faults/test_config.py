@@ -1,5 +1,5 @@
-"""Configuration of every wrong kind, given to a real `runward serve`: refused by name with exit code 78, before anything
-is started or made. Every kind for every key by itself is for `tests/config`."""
+"""Configuration of every wrong kind, given to a real `runward serve`: refused by name with exit code 78, before
+anything is started or made. Every kind for every key by itself is for `tests/config`."""
 
 from pathlib import Path
 

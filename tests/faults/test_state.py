@@ -1,5 +1,5 @@
-"""State folders that can't be used, and disks that fill up under a server. What was accepted is kept, what can't be kept
-is not accepted, and a stop ends its run all the while."""
+"""State folders that can't be used, and disks that fill up under a server. What was accepted is kept, what can't be
+kept is not accepted, and a stop ends its run all the while."""
 
 import os
 import resource
@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from runward.actors.journal.writer import Writer
 from ..support import census, overlay
 from ..support.client import Client, Json
 from ..support.privileges import without_privileges
-from ..support.server import Server, agent, refused, running
+from ..support.server import agent, refused, running
 from ..support.waiting import AT_LAST_S, until
 
 REFUSED, GAVE_UP = 78, 1
@@ -200,10 +200,10 @@ def test_when_the_disk_is_full_runs_wait_and_nothing_that_was_seen_is_lost_once_
     tmp_path: Path,
 ) -> None:
     """As if it were: by a limit to the size of files, under which the reserve seems to be there."""
-    with _files_of_at_most(4 * MIB):
-        server_ = running(tmp_path, {"agents": AGENTS})
-        server = server_.__enter__()
-    try:
+    with ExitStack() as stack:
+        with _files_of_at_most(4 * MIB):
+            quick = {"supervision": {"command_timeout_s": 0.5}}
+            server = stack.enter_context(running(tmp_path, {**quick, "agents": AGENTS}))
         client = server.client
         flood, other = client.begun("use", "floods_events"), client.begun("act", "obeys")
         until(lambda: "waiting for room" in server.log, LONG_S, "a full disk")
@@ -219,8 +219,6 @@ def test_when_the_disk_is_full_runs_wait_and_nothing_that_was_seen_is_lost_once_
         client.stopped(flood, mode="kill")
         _check_numbers(client.events(flood))
         assert "Traceback" not in server.log
-    finally:
-        server_.__exit__(None, None, None)
 
 
 def _last_seq(journal: Reader, run_id: str) -> int:

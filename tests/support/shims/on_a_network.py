@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from runward.actors.journal import folder
+from runward.actors.journal import folder as state_folder
 
 KIND = "nfs4"
 
 
-def mount_type(_: Path) -> str:
+def mount_type(folder: Path) -> str | None:
     """In place of `folder.mount_type`."""
     return KIND
 
 
-folder.mount_type = mount_type
+state_folder.mount_type = mount_type
