@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ..support.client import Client, Json, Stream
-from ..support.hermes_frames import CLOSED, RUNS, STARTED, STOPPING, STREAMS
+from ..support.hermes_frames import CLOSED, LIVE, RUNS, STARTED, STOPPING, STREAMS
 from ..support.server import Server, agent, running
 
 OURS = {"run.queued", "run.started", "run.stopping"}
@@ -22,7 +22,8 @@ NOBODY = "run_" + "0" * 32
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    config = {"agents": {"hermes": agent("scripted", "Scripted")}, "runs": {"default_agent": "hermes"}}
+    agents = {"hermes": agent("scripted", "Scripted"), "deaf": agent("acting", "act")}
+    config = {"agents": agents, "runs": {"default_agent": "hermes"}}
     with running(tmp_path_factory.mktemp("golden"), config) as server:
         server.client.ended(server.client.start("hermes", "text please"))
         yield server
@@ -98,13 +99,31 @@ def test_events_that_hermes_has_in_common_carry_nothing_that_would_surprise_its_
 @pytest.mark.parametrize("text", RUNS)
 def test_a_client_of_hermes_finds_the_same_in_the_run_object(client: Client, text: str) -> None:
     run_id, *_ = _played(client, text)
-    run, written = client.run(run_id), json.loads(RUNS[text])
+    run = client.run(run_id)
+    _check_run(run, json.loads(RUNS[text]))
+    assert run["session_id"] == run_id, "a run without a session is one of its own"
+    assert (run["object"], run["model"]) == ("run", None)
+
+
+def _check_run(run: Json, written: Json) -> None:
+    """It has all that hermes' has, and says the same."""
     assert written.keys() <= run.keys()
     shown: dict[str, Any] = {name: None if name in VARYING else run[name] for name in written}
     same = written.keys() - DIFFERENT_ON_PURPOSE
     assert {name: shown[name] for name in same} == {name: written[name] for name in same}
-    assert run["session_id"] == run_id, "a run without a session is one of its own"
-    assert (run["object"], run["model"]) == ("run", None)
+
+
+def test_a_client_of_hermes_finds_the_same_in_the_object_of_a_live_run(client: Client) -> None:
+    run_id = client.start("hermes", "toolhang")
+    with client.stream(run_id) as stream:
+        stream.until("tool.started")
+        _check_run(client.run(run_id), json.loads(LIVE["running"]))
+    client.stopped(run_id)
+    deaf = client.begun("deaf", "stubborn")
+    client.stop(deaf)
+    _check_run(client.run(deaf), json.loads(LIVE["stopping"]))
+    client.kill(deaf)
+    client.ended(deaf)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", ""), ("GET", "/events"), ("POST", "/stop")])

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 import pytest
@@ -16,10 +16,27 @@ from .eventually import DEADLINE_S, until
 from .feed_parts import RUN, Connection, Journal, Wire, tell
 
 
+class Clock:
+    """The true one, which counts how often it is asked: some times for each silence."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self) -> float:
+        self.asked += 1
+        return time.monotonic()
+
+
 class Room:
     """A run, its feed and one client."""
 
-    def __init__(self, connection: Connection, keepalive_s: float = 60.0, tail_bytes: int = 100_000) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        keepalive_s: float = 60.0,
+        tail_bytes: int = 100_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.journal = Journal()
         self.feeds = Feeds(Wire(), cast(Reader, self.journal), tail_bytes, time.monotonic)
         self.connection = connection
@@ -29,7 +46,7 @@ class Room:
             after=0,
             chunked=False,
             keepalive_s=keepalive_s,
-            clock=time.monotonic,
+            clock=clock,
         )
         self.feed: RunFeed = self.feeds.join(RUN, 1, self.stream)
         self.task = asyncio.ensure_future(self.stream.run(self.feed))
@@ -144,9 +161,11 @@ async def test_keepalives_come_in_silence_only() -> None:
 
 
 async def test_a_client_that_reads_nothing_gets_no_heap_of_keepalives() -> None:
-    room = Room(Connection(room=0), keepalive_s=0.005)
+    clock = Clock()
+    room = Room(Connection(room=0), keepalive_s=0.001, clock=clock)
     await until(lambda: room.connection.writes == 1, "the first keepalive")
-    await asyncio.sleep(0.05)
+    asked = clock.asked
+    await until(lambda: clock.asked > asked + 50, "the next silences")
     assert room.connection.waiting == b": keepalive\n\n"
     room.task.cancel()
 

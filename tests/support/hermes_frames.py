@@ -86,6 +86,18 @@ STREAMS: dict[str, list[str]] = {
     ],
 }
 
+#: The run object in the midst of a run: by its status.
+LIVE: dict[str, str] = {
+    "running": (
+        '{"object": "hermes.run", "run_id": null, "status": "running", "updated_at": null, "created_a'
+        't": null, "session_id": null, "model": "hermes-agent", "last_event": "tool.started"}'
+    ),
+    "stopping": (
+        '{"object": "hermes.run", "run_id": null, "status": "stopping", "updated_at": null, "created_'
+        'at": null, "session_id": null, "model": "hermes-agent", "last_event": "run.stopping"}'
+    ),
+}
+
 RUNS: dict[str, str] = {
     "text please": (
         '{"object": "hermes.run", "run_id": null, "status": "completed", "updated_at": null, "created'
