@@ -2,18 +2,30 @@
 
 import os
 import resource
+import signal
 from collections.abc import Callable
+from typing import Literal
 
 from .containment.reaping import end_all, reap_dead
 from .messages import Claim, ExitRecord, StopMode
 from .records import LimitReason
 
+_WHOSE = {None: None, "limit": LimitReason.MEMORY_LIMIT, "machine": LimitReason.OUT_OF_MEMORY}
+
 
 class Ending:
     """Gathers the facts of the end. Only what the kernel said goes in, and the agent's claim as a claim."""
 
-    def __init__(self, proof: str, kill_round: Callable[[], None], agent_pid: int) -> None:
+    def __init__(
+        self,
+        proof: str,
+        kill_round: Callable[[], None],
+        agent_pid: int,
+        out_of_memory: Callable[[], Literal["limit", "machine"] | None] = lambda: None,
+    ) -> None:
+        """`out_of_memory`: whether the kernel killed in the run's cgroup for want of memory, and whose."""
         self._proof = proof
+        self._out_of_memory = out_of_memory
         self._kill_round = kill_round
         self._agent_pid = agent_pid
         self._began_at: float | None = None
@@ -36,6 +48,17 @@ class Ending:
         """The agent's pidfd says that it ended, at this rung: fetch how."""
         self.rung = self.rung or rung
         self.reap_dead()
+
+    def explain(self) -> None:
+        """The agent ended: if a limit that the kernel holds did it, that is the reason."""
+        if self._status is None or self.rung is not None or self.limit is not None:
+            return
+        if os.WIFSIGNALED(self._status):
+            match os.WTERMSIG(self._status):
+                case signal.SIGXCPU:  # the fence round `cpu_s`; nobody else sends it
+                    self.limit = LimitReason.CPU_LIMIT
+                case signal.SIGKILL:
+                    self.limit = _WHOSE[self._out_of_memory()]
 
     def reap_dead(self) -> None:
         """Children died: the agent, or orphans of the run that came to us."""

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from . import agent, birth, command, preloading, stack_pipe
 from .agent_link import PIPE_BYTES
-from .containment import linux
+from .containment import linux, oom
 from .containment.leaf import Leaf
 from .containment.walls import Walls
 from .ending import EXIT_FAILED
@@ -95,6 +95,7 @@ def _be_agent(
     try:
         linux.die_with_parent(warden_pid)
         leaf.enter()  # before it has a second thread
+        oom.be_killed_first()
         birth.forget_parent_signals()
         os.setsid()
         birth.entitle(f"agent {asked.run_id}")

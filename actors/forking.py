@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from . import birth, lifecycle, logs, restart
+from . import birth, lifecycle, limits, logs, restart
 from .actor import Actor
 from .containment.leaves import Leaves
 from .containment.rungs import RUNGS
@@ -137,10 +137,11 @@ class Forking:
             self._not_forked(run, f"its zygote took no request: {error}")
 
     def _fork_for(self, run: LiveRun) -> Fork:
-        memory_bytes = int(run.record.limits.get("memory_bytes", 0))
-        run.record.leaf = self._leaves.take(memory_bytes, int(run.record.limits.get("pids", 0)))
+        memory_bytes, pids = (int(run.record.limits.get(name, 0)) for name in ("memory_bytes", "pids"))
+        pids += limits.own_threads(self._settings.agents[run.record.agent]) if pids else 0
+        run.record.leaf = self._leaves.take(memory_bytes, pids)
         place = Place(int(run.record.limits.get("work_folder_bytes", 0)))
-        return Fork(run.record.run_id, run.record.attempt, place, run.record.leaf, memory_bytes > 0)
+        return Fork(run.record.run_id, run.record.attempt, place, run.record.leaf)
 
     def _descriptors(self, run: LiveRun) -> list[int]:
         """What the warden is given: the pipe with its keys, and the files of the run's log, if one is kept."""

@@ -1,17 +1,14 @@
 """What a run may use: how a request tightens its agent's limits, and what holds each limit. Pure.
 
 A limit is a number above 0 under one of the names of `Limits`; a mapping of limits holds no others. Its axis is the
-name without the unit, and "AXIS_limit" is the reason of a run that was ended for it.
+name without the unit. Who holds which limit on this machine is `containment/holders.py`'s to say.
 """
 
 import math
 from collections.abc import Mapping
 
-from ..config.sections import Limits
+from ..config.sections import AgentSpec, Limits
 from .records import Containment, LimitReason
-
-#: Held by the run's warden; the others need containment that this build does not have yet.
-BY_WARDEN = ("wall_s", "idle_s", "output_bytes", "cpu_s")
 
 _REASONS: dict[str, LimitReason] = {
     "memory_bytes": LimitReason.MEMORY_LIMIT,
@@ -19,9 +16,16 @@ _REASONS: dict[str, LimitReason] = {
     "wall_s": LimitReason.WALL_LIMIT,
     "idle_s": LimitReason.IDLE_LIMIT,
     "output_bytes": LimitReason.OUTPUT_LIMIT,
+    "output_events": LimitReason.OUTPUT_LIMIT,
+    "stdout_bytes": LimitReason.OUTPUT_LIMIT,
 }
-_WHOLE = frozenset({"memory_bytes", "pids", "output_bytes", "work_folder_bytes"})
+_WHOLE = frozenset(
+    {"pids", "open_files", "output_events"}
+    | {name for name in Limits.__struct_fields__ if name.endswith("_bytes")}
+)
+_UNITS = ("_s", "_bytes")
 _SHORTEST_LOOK_S = 0.02
+_FILLED_BYTES_S = 2e9  # by one CPU: a page fault takes 2 µs on fast machines
 
 
 def tightened(agent: Limits, asked: Mapping[str, float]) -> dict[str, float]:
@@ -40,25 +44,38 @@ def tightened(agent: Limits, asked: Mapping[str, float]) -> dict[str, float]:
     return limits
 
 
-def containment(everywhere: Containment, limits: Mapping[str, float]) -> Containment:
-    """What holds a run: what holds every run here, and what holds its limits, or that nothing does."""
-    applied = {**everywhere.applied, **{axis(name): "warden" for name in by_warden(limits)}}
-    missing = [f"{axis(name)}: nothing here holds {name}" for name in limits if axis(name) not in applied]
-    return Containment(everywhere.kill, applied, [*everywhere.missing, *missing])
+def containment(
+    everywhere: Containment, limits: Mapping[str, float], holders: Mapping[str, str], gaps: Mapping[str, str]
+) -> Containment:
+    """What holds a run: what holds every run here, and what holds its limits, or that nothing does.
+
+    `holders` and `gaps`: name of a limit → who holds it; what is amiss with that.
+    """
+    applied = {axis(name): holders[name] for name in limits if name in holders}
+    missing = [gaps[name] for name in limits if name in gaps]
+    return Containment(everywhere.kill, {**everywhere.applied, **applied}, [*everywhere.missing, *missing])
 
 
-def by_warden(limits: Mapping[str, float]) -> dict[str, float]:
-    """Those that the run's warden holds."""
-    return {name: limit for name, limit in limits.items() if name in BY_WARDEN}
+def own_threads(spec: AgentSpec) -> int:
+    """How many threads of ours an agent's process has, which are not to count as the agent's: its listener."""
+    return 0 if spec.command else 1
+
+
+def held_by(holder: str, limits: Mapping[str, float], holders: Mapping[str, str]) -> dict[str, float]:
+    """Those that this holder holds."""
+    return {name: limit for name, limit in limits.items() if holders.get(name) == holder}
 
 
 def axis(name: str) -> str:
     """The name of a limit without its unit."""
-    return name.rpartition("_")[0] or name
+    unit = next((unit for unit in _UNITS if name.endswith(unit)), "")
+    return name.removesuffix(unit)
 
 
 def reason_of(name: str) -> LimitReason:
-    """Why a run ended that broke this limit. KeyError for one whose breach ends no run: `pids` refuses a fork."""
+    """Why a run ended that broke this limit. KeyError for one whose breach ends no run: `pids` refuses a fork,
+    `open_files` and `file_bytes` a call.
+    """
     return _REASONS[name]
 
 
@@ -81,3 +98,8 @@ def _why_not(name: str, wanted: float, limits: Mapping[str, float]) -> str | Non
     if bound is not None and not 0 < wanted <= bound:
         return f"may only tighten the agent's own limit, which is {bound:g}"
     return None
+
+
+def next_memory_look_s(left_bytes: float, cpus: int) -> float:
+    """As `next_look_s`, for memory that is taken as fast as CPUs can fill it."""
+    return max(left_bytes / (_FILLED_BYTES_S * cpus), _SHORTEST_LOOK_S)

@@ -12,6 +12,7 @@ import msgspec
 
 from . import lifecycle, limits
 from .actor import Callback, Timer
+from .containment.holders import CGROUP, RLIMIT, WARDEN, Holders
 from .containment.reaping import PATIENCE_S
 from .containment.rungs import KillRung
 from .credit import TO_DIE, TO_OBEY, Credit
@@ -32,7 +33,17 @@ from .messages import (
     TakeStack,
     ToRun,
 )
-from .records import Containment, Exit, ProcessIdentity, Reason, RunInput, RunRecord, Status, Usage
+from .records import (
+    Containment,
+    Exit,
+    LimitReason,
+    ProcessIdentity,
+    Reason,
+    RunInput,
+    RunRecord,
+    Status,
+    Usage,
+)
 from .room import Room
 from .stopping import StopAsked, longest_s
 from .verdict import Verdict, verdict
@@ -56,6 +67,7 @@ class House(Protocol):
 
     journal: Writer
     rung: KillRung
+    holders: Holders
     start_timeout_s: float
     kill_silence_s: float
     batches_in_flight: int
@@ -90,6 +102,9 @@ class House(Protocol):
 
     def admit(self) -> None:
         """Start the waiting runs that there is a slot for."""
+
+    def memory_was_short(self) -> bool:
+        """Whether the kernel killed somebody lately for want of memory."""
 
     def ended(self, run: "LiveRun") -> None:
         """Free the slot."""
@@ -181,11 +196,19 @@ class LiveRun:
             self.advance(lifecycle.Misbehaved(f"{record.last_n} events were sent, {self._n} came"))
             return
         self.kind = record.kind
-        self.advance(lifecycle.Recorded(_with_one_value(record)))
+        self.advance(lifecycle.Recorded(self._explained(_with_one_value(record))))
         if self.record.exit_record is None and self.state.record is not None:
             # The warden goes once this is acknowledged, and then only the journal knows how the run ended.
             self.record.exit_record = msgspec.msgpack.encode(self.state.record)
             self._save()
+
+    def _explained(self, record: ExitRecord) -> ExitRecord:
+        """Killed by none of us, just when the kernel killed for want of memory, and no cgroup can tell whom."""
+        killed = record.signal == signal.SIGKILL and record.rung is None and record.limit is None
+        if not killed or self._house.holders.limits.get("memory_bytes") == CGROUP:
+            return record
+        short = self._house.memory_was_short()
+        return msgspec.structs.replace(record, limit=LimitReason.OUT_OF_MEMORY) if short else record
 
     def reached(self, rung: RungReached) -> None:
         """The warden climbs: it took the stop, and is not silent. A kill has its own patience."""
@@ -256,8 +279,9 @@ class LiveRun:
         self._relax()
         now = self._house.now()
         self.record.status, self.record.started_at = Status.RUNNING, now
+        held = self._house.holders
         self.record.containment = limits.containment(
-            self._house.containment_of(self.record.agent), self.record.limits
+            self._house.containment_of(self.record.agent), self.record.limits, held.limits, held.gaps
         )
         self.record.runtime_events = self.seq  # the next events are this attempt's
         self._emit(
@@ -267,7 +291,10 @@ class LiveRun:
         self._tell_go()
 
     def _tell_go(self) -> None:
-        self._tell(Go(self.given, limits.by_warden(self.record.limits)))
+        given, held = self.record.limits, self._house.holders.limits
+        watched, bound = (limits.held_by(holder, given, held) for holder in (WARDEN, RLIMIT))
+        in_leaf = limits.held_by(CGROUP, given, held)
+        self._tell(Go(self.given, watched, bound, "memory_bytes" in in_leaf))
 
     def _announce_stop(self) -> None:
         plan = self._plan()

@@ -320,10 +320,15 @@ FromRun = Hello | Events | RungReached | Exited | StackTaken
 
 
 class Go(Message, frozen=True, tag="go"):
-    """Let the agent begin, with this. `limits`: those that the warden holds, by their names in the settings."""
+    """Let the agent begin, with this. `limits`: those that the warden holds, by their names in the settings;
+    `rlimits`: those that the kernel holds for each process, once the warden has told it. `leaf_limits_memory`:
+    whether the run's cgroup does, which on version 1 kills one process where the whole run is to end.
+    """
 
     given: RunInput
     limits: dict[str, float] = {}
+    rlimits: dict[str, float] = {}
+    leaf_limits_memory: bool = False
 
 
 class Stop(Message, frozen=True, tag="stop"):
@@ -370,14 +375,13 @@ class Place(msgspec.Struct, frozen=True):
 class Fork(Message, frozen=True, tag="fork"):
     """Fork a warden. Descriptors follow: a pipe that holds the warden's CURVE keys; the run's log, if one is kept.
 
-    `leaf`: the cgroup that its agent lives in, "" for none; `limits_memory`: whether that limits memory, too.
+    `leaf`: the cgroup that its agent lives in, "" for none.
     """
 
     run_id: str
     attempt: int
     place: Place = Place()
     leaf: str = ""
-    limits_memory: bool = False
 
 
 ToZygote = Fork

@@ -54,11 +54,27 @@ def tree(pid: int, start_ticks: int) -> Tree | None:
     root = stat(pid)
     if root is None or root.start_ticks != start_ticks:
         return None
-    stats = [root, *_descendants(pid)]
+    stats = [root, *(each for _, each in below(pid))]
     return Tree(len(stats), sum(each.rss_bytes for each in stats), sum(each.cpu_s for each in stats))
 
 
-def _descendants(pid: int) -> Iterator[Stat]:
+def below(pid: int) -> list[tuple[int, Stat]]:
+    """The descendants of a process, by pid, at most `MOST_PROCESSES` of them, and what each uses."""
+    return list(_descendants(pid))
+
+
+def pss_bytes(pid: int) -> int | None:
+    """What a process uses of memory, where what it shares with others counts in parts; None if that is not told.
+
+    Blocks: 0.5 ms for one of 100 MB.
+    """
+    for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
+        if line.startswith(b"Pss:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _descendants(pid: int) -> Iterator[tuple[int, Stat]]:
     seen = {pid}
     waiting = [pid]
     while waiting and len(seen) < MOST_PROCESSES:
@@ -67,7 +83,7 @@ def _descendants(pid: int) -> Iterator[Stat]:
             if used is not None and child not in seen and len(seen) < MOST_PROCESSES:
                 seen.add(child)
                 waiting.append(child)
-                yield used
+                yield child, used
 
 
 def _threads(pid: int) -> list[str]:

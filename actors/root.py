@@ -22,7 +22,7 @@ import msgspec
 from ..config.sections import Settings
 from . import birth, front_door, restart, wire
 from .actor import Actor, Timer
-from .containment import linux
+from .containment import linux, oom
 from .containment.findings import Found
 from .containment.leaves import Leaves
 from .containment.probe import check_required, probe
@@ -53,9 +53,8 @@ def serve(settings: Settings, api_key: str | None, owner_fd: int | None = None) 
     unsupported = linux.supported()
     if unsupported is not None:
         raise ContainmentMissing(unsupported)
-    found = probe(settings.containment.kill)
+    found = probe_walls(probe(settings.containment.kill), settings.containment.without)
     check_required(found, settings.containment.require)
-    found = probe_walls(found, settings.containment.without)
     state_dir = Path(settings.state.dir)
     lock = StateLock(state_dir)
     lock.acquire()
@@ -116,6 +115,7 @@ class Root(Actor):
         """Start everything, serve, end everything; the exit code."""
         birth.entitle("root")
         birth.guard_secrets()
+        oom.protect_ourselves()
         birth.scrub_environment()
         linux.become_subreaper()
         self.on_signal(signal.SIGTERM, self._drain)

@@ -16,6 +16,8 @@ from . import birth, lifecycle, readoption, wire
 from .actor import Actor
 from .commands import Commands
 from .containment import walls
+from .containment.holders import holders
+from .containment.oom import OomKills
 from .containment.rungs import RUNGS
 from .errors import BadMessage, JournalFull
 from .forking import Forking
@@ -52,6 +54,8 @@ from .stacks import Stacks
 DESCRIPTORS = 65_536
 WARM_UP_AFTER_S = 0.25  # with runs to take up
 
+OOM_LOOK_S = 5.0
+
 
 def main(start: SupervisorStart) -> None:
     """Be the supervisor, until root says to shut down. Called in a spawned process."""
@@ -83,11 +87,13 @@ class Supervisor(Actor):
         self._boot_id = birth.boot_id()
         self.journal = journal
         self.rung = RUNGS[start.found.rung]
+        self.holders = holders(start.found)
+        self._oom_kills = OomKills()
         self._containments = {
             name: Containment(
                 kill=self.rung.level,
-                applied=walls.held(start.found.walls_held, spec),
-                missing=list(start.found.missing),
+                applied={**walls.held(start.found.walls_held, spec), **self.holders.everywhere},
+                missing=[*start.found.missing, *self.holders.missing],
             )
             for name, spec in start.settings.agents.items()
         }
@@ -117,6 +123,7 @@ class Supervisor(Actor):
         self.turn_ended()  # what was lost is written before anybody asks how it stands
         # Runs that go on are heard first: zygotes want the CPUs for longer than it takes to hear all of them.
         self.after(WARM_UP_AFTER_S if len(self._register) else 0.0, self._forking.warm_up)
+        self._look_for_oom_kills()
         self._control.send(wire.encode(Ready()))
 
     # ── beginning and end ────────────────────────────────────────────────────────────────────────
@@ -265,6 +272,14 @@ class Supervisor(Actor):
             return run.seq
         key = self.journal.run_key(run_id)
         return 0 if key is None else self.journal.last_seq(key)
+
+    def _look_for_oom_kills(self) -> None:
+        self._oom_kills.look()
+        self.after(OOM_LOOK_S, self._look_for_oom_kills)
+
+    def memory_was_short(self) -> bool:
+        """Whether the kernel killed somebody lately for want of memory."""
+        return self._oom_kills.lately()
 
     # ── runs come and go ─────────────────────────────────────────────────────────────────────────
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .lifecycle import State
 from .messages import ExitRecord
-from .records import Exit, Reason, Status, Usage
+from .records import Exit, LimitReason, Reason, Status, Usage
 
 WARDEN_DIED = "the run's warden died, and with it the run"
 _BY_RUNG = {"interrupt": Reason.INTERRUPTED, "terminate": Reason.TERMINATED, "kill": Reason.KILLED}
@@ -70,6 +70,12 @@ def _stopped_unrecorded(state: State, proof: str, took_ms: float | None) -> Verd
 def _judged(state: State, record: ExitRecord) -> tuple[Status, Reason, str | None]:
     if record.survivors:
         return _stuck(record)
+    if record.limit is LimitReason.OUT_OF_MEMORY:
+        return (
+            Status.FAILED,
+            Reason.OUT_OF_MEMORY,
+            "the machine ran out of memory, and the kernel chose this run",
+        )
     if record.limit is not None:
         words = record.limit.replace("_", " ")
         return Status.FAILED, Reason(record.limit), f"the run went over its limit: {words}"

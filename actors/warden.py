@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NoReturn, assert_never
 
-from . import birth, stack_pipe, stopping
+from . import birth, limits, stack_pipe, stopping
 from .actor import Actor
 from .agent_link import AgentLink
 from .climbing import Climb
 from .command_lines import intake_for, start_for
-from .containment import linux, rungs
+from .containment import linux, rlimits, rungs
 from .containment.leaf import Leaf
 from .containment.reaping import host_pid
 from .containment.walls import Walls
@@ -76,7 +76,7 @@ def main(
         # In a new user namespace nobody has a name yet, and who has none can make no file.
         kill_round = rungs.settle(rung, True, uid, gid) if start.user_namespace else None
         # First of all: what this process has not touched yet need not be copied twice.
-        leaf = Leaf(start.places if asked.leaf else (), asked.leaf, asked.limits_memory)
+        leaf = Leaf(start.places if asked.leaf else (), asked.leaf)
         family = fork_agent(start, walls, leaf, asked)
         birth.forget_parent_signals()
         birth.keep_only((*given_fds, supervisor_pidfd, root_pidfd, *family.descriptors, *leaf.descriptors))
@@ -84,7 +84,7 @@ def main(
         os.setsid()
         kill_round = leaf.before(kill_round or rungs.settle(rung, False, uid, gid))
         pidfds = (supervisor_pidfd, root_pidfd)
-        Warden(start, asked, family, given_fds, pidfds, kill_round).run()
+        Warden(start, asked, family, given_fds, pidfds, leaf, kill_round).run()
         code = 0
     except BaseException:  # noqa: BLE001  # it must not become a second zygote
         traceback.print_exc()
@@ -102,6 +102,7 @@ class Warden(Actor):
         family: Family,
         given_fds: Sequence[int],
         pidfds: tuple[int, int],
+        leaf: Leaf,
         kill_round: Callable[[], None],
     ) -> None:
         super().__init__()
@@ -117,7 +118,9 @@ class Warden(Actor):
         self._intake = intake_for(start.spec, start.settings.events.max_event_bytes)
         self._command_id, self._message = "", ""
         self._let_go = False
-        self._ending = Ending(rungs.RUNGS[start.kill_rung].proof, kill_round, family.pid)
+        self._leaf = leaf
+        proof = rungs.RUNGS[start.kill_rung].proof
+        self._ending = Ending(proof, kill_round, family.pid, leaf.out_of_memory)
         self._climb = Climb(self, family.pidfd, self._ending, self._interrupt, self._report)
         self._limiter: Limiter | None = None  # this and the next are made when they are wanted
         self._stacks: StackPipe | None = None
@@ -171,9 +174,22 @@ class Warden(Actor):
             return
         self._let_go = True
         self._unasked.cancel()
+        rlimits.bind(self._family.pid, message.rlimits, limits.own_threads(self._spec))
+        if message.leaf_limits_memory:
+            self._watch_memory()
         if message.limits:
+            rlimits.fence(self._family.pid, message.limits)
             self._limiter = Limiter(self, message.limits, self._climb.limit_hit)
         self._link.tell(start_for(self._spec, self._run_id, message.given))
+
+    def _watch_memory(self) -> None:
+        broken_fd = self._leaf.memory_broken()
+        if broken_fd is not None:
+            self.watch(broken_fd, lambda: self._memory_broken(broken_fd))
+
+    def _memory_broken(self, broken_fd: int) -> None:
+        self.unwatch(broken_fd)
+        self._climb.limit_hit("memory_bytes")
 
     def _stop(self, message: Stop) -> None:
         if message.command_id == self._command_id:
@@ -227,8 +243,7 @@ class Warden(Actor):
     def _take(self, taken: Taken) -> None:
         if taken.count:
             if self._limiter is not None:
-                self._limiter.active()
-                self._limiter.wrote(len(taken.blob))
+                self._limiter.emitted(taken.count, len(taken.blob))
             n = self._supervisor.unacked.last_n + 1
             self._supervisor.tell_events(Events(self._run_id, self._attempt, n, taken.count, taken.blob))
             self._listen_on_credit()
@@ -257,6 +272,7 @@ class Warden(Actor):
     def _agent_gone(self) -> None:
         self.unwatch(self._family.pidfd)
         self._ending.reap_agent(self._climb.mode)
+        self._ending.explain()
         self._climb.climb(stopping.AgentGone())
         self._finish()
 

@@ -141,8 +141,12 @@ class Limits(Section, frozen=True, kw_only=True):
     cpu_s: Seconds = 0.0
     wall_s: Seconds = 0.0
     idle_s: Seconds = 0.0
-    pids: Count = 0
+    pids: Count = 64
+    open_files: Count = 1024
+    file_bytes: ByteCount = 1_073_741_824
     output_bytes: ByteCount = 0
+    output_events: Count = 0
+    stdout_bytes: ByteCount = 0
     work_folder_bytes: ByteCount = 268_435_456
 
 

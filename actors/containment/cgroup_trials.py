@@ -179,7 +179,8 @@ def _in_a_leaf(place: Place, attempt: Callable[[Place, str], Tried]) -> Tried:
 
 
 def _limit_for_trial(place: Place, name: str) -> None:
-    cgroups.limit(place, name, memory_bytes=_TRIAL_BYTES, pids=1)
+    cgroups.limit(place, name, pids=1)
+    cgroups.limit_memory(place, name, _TRIAL_BYTES)
 
 
 def _held(place: Place, name: str) -> str | None:

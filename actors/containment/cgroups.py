@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 
+from . import linux
 from .findings import Place
 
 OWN = "runward-own"  # where our processes go, where a cgroup with children may hold none itself
@@ -28,25 +29,24 @@ def make(place: Place, name: str) -> None:
         put(place, name, "memory.oom.group", b"1")  # a run dies as one
 
 
-def limit(place: Place, name: str, memory_bytes: int, pids: int) -> None:
-    """What may be used in the leaf, 0 for no limit, and its weight as at first."""
+def limit(place: Place, name: str, pids: int) -> None:
+    """How many may be in the leaf, 0 for any, and its weight as at first."""
     if "pids" in place.controllers:
         put(place, name, "pids.max", b"%d" % pids if pids else b"max")
-    if "memory" in place.controllers:
-        _limit_memory(place, name, memory_bytes)
     if "cpu" in place.controllers:
         put(place, name, *_LOW[place.version])
 
 
-def _limit_memory(place: Place, name: str, memory_bytes: int) -> None:
-    if place.version == 1 and not memory_bytes:
-        return  # then nobody goes there
+def limit_memory(place: Place, name: str, memory_bytes: int) -> None:
+    """How much memory they may have, swap included; 0 for any."""
+    if "memory" not in place.controllers:
+        return
     if place.version == 2:
         put(place, name, "memory.max", b"%d" % memory_bytes if memory_bytes else b"max")
         with contextlib.suppress(OSError):  # no swap accounting
             put(place, name, "memory.swap.max", b"0" if memory_bytes else b"max")
         return
-    text = b"%d" % memory_bytes
+    text = b"%d" % (memory_bytes or -1)
     files = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")  # the second is never below the first
     with contextlib.suppress(OSError):
         put(place, name, files[1], b"-1")
@@ -96,11 +96,7 @@ def leaves(place: Place, prefix: str) -> Iterator[str]:
 
 def put(place: Place, name: str, file: str, text: bytes) -> None:
     """Write one of the leaf's files."""
-    descriptor = os.open(f"{place.folder}/{name}/{file}", os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(descriptor, text)
-    finally:
-        os.close(descriptor)
+    linux.write_small(f"{place.folder}/{name}/{file}", text)
 
 
 def get(place: Place, name: str, file: str) -> bytes:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from . import cgroups
+from . import cgroups, linux
 from .findings import Place
 
 _CHARGED_AHEAD_BYTES = 1 << 20  # the kernel charges in lots for each processor
@@ -19,14 +19,10 @@ _CHARGED_AHEAD_BYTES = 1 << 20  # the kernel charges in lots for each processor
 class Leaf:
     """One leaf. Nothing of it is opened before the agent is forked but the folder that it is born in."""
 
-    def __init__(self, places: Sequence[Place], name: str, limits_memory: bool) -> None:
+    def __init__(self, places: Sequence[Place], name: str) -> None:
         """`places`: all that runs are held by here. Raises OSError if the leaf is not there."""
         self.name = name
-        self._places = [
-            place
-            for place in places
-            if limits_memory or place.version == 2 or place.controllers != ("memory",)
-        ]
+        self._places = places
         self.fd: int | None = None  # for `clone_process`, and to kill by
         if self._places and self._places[0].version == 2:
             self.fd = os.open(f"{self._places[0].folder}/{name}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -62,6 +58,22 @@ class Leaf:
             kill_round()
 
         return both if self._places else kill_round
+
+    def memory_broken(self) -> int | None:
+        """On version 1, a descriptor that is readable once the leaf's memory limit is broken (memory.txt there).
+
+        There the kernel kills one process, whichever is the largest. On version 2 it kills all: None.
+        """
+        if self._memory is None or self._memory.version == 2:
+            return None
+        broken = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        folder = f"{self._memory.folder}/{self.name}"
+        control = os.open(f"{folder}/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            linux.write_small(f"{folder}/cgroup.event_control", b"%d %d" % (broken, control))
+        finally:
+            os.close(control)
+        return broken
 
     def out_of_memory(self) -> Literal["limit", "machine"] | None:
         """Whether the kernel killed in it for want of memory: its own limit's, or the whole machine's."""

@@ -30,6 +30,7 @@ class Leaves:
         self._tag = tag_of(state_dir)
         self._free: list[str] = []
         self._held: set[str] = set()
+        self._memory_bytes: dict[str, int] = {}  # of those that are limited
         self._made = 0
 
     def take_over(self, held: Iterable[str]) -> None:
@@ -38,6 +39,7 @@ class Leaves:
         for name in self._found() - self._held:
             self.kill(name)
             self._free.append(name)
+            self._memory_bytes[name] = -1  # who knows
 
     def take(self, memory_bytes: int = 0, pids: int = 0) -> str:
         """The name of a leaf for one run, empty, with these limits (0: none). "" where there are none. OSError."""
@@ -46,12 +48,20 @@ class Leaves:
         name = self._empty() or self._new()
         try:
             for place in self._places:
-                cgroups.limit(place, name, memory_bytes, pids)
+                cgroups.limit(place, name, pids)
+            self._limit_memory(name, memory_bytes)
         except OSError:
             self._free.append(name)
             raise
         self._held.add(name)
         return name
+
+    def _limit_memory(self, name: str, memory_bytes: int) -> None:
+        """Only what is not as it was: most runs have no limit."""
+        if memory_bytes != self._memory_bytes.get(name, 0):
+            for place in self._places:
+                cgroups.limit_memory(place, name, memory_bytes)
+            self._memory_bytes[name] = memory_bytes
 
     def give_back(self, name: str) -> None:
         """Its run has ended. Unknown names are none of ours, and "" is nobody's."""
@@ -107,6 +117,8 @@ class Leaves:
                 if place.version == 2:
                     cgroups.remove(place, name)
                     cgroups.make(place, name)
+                    if "memory" in place.controllers:
+                        self._memory_bytes.pop(name, None)
         except OSError:
             return False
         return True

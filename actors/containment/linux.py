@@ -244,6 +244,15 @@ def read_small(path: str) -> bytes:
         os.close(descriptor)
 
 
+def write_small(path: str, text: bytes) -> None:
+    """As `read_small`, into a file that is there."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text)
+    finally:
+        os.close(descriptor)
+
+
 def supported() -> str | None:
     """None on a platform that runward knows, else why not."""
     if platform.system() != "Linux":

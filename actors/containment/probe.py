@@ -2,9 +2,12 @@
 
 import errno
 
+from ...config.sections import AgentSpec
 from ..errors import ContainmentMissing
+from . import walls
 from .cgroup_trials import try_cgroups
 from .findings import Found, Place, Tried
+from .holders import holders
 from .rungs import CGROUP, LEVELS, RUNGS, KillRung
 from .throwaway import why
 from .trials import in_user_namespace, try_kernel
@@ -42,10 +45,27 @@ def choose(found: Found, wanted: str) -> Found:
 
 def check_required(found: Found, required: tuple[str, ...]) -> None:
     """Raise `ContainmentMissing`, naming each requirement (like "kill>=K1-") that is not met, and why."""
-    unmet = [requirement for requirement in required if not _met(found, requirement)]
+    unmet = [f"{requirement} ({why})" for requirement in required if (why := _unmet(found, requirement))]
     if unmet:
-        why = "; ".join(found.missing) or f"this build reaches {RUNGS[found.rung].level}"
-        raise ContainmentMissing(f"containment.require asks for {', '.join(unmet)}: {why}")
+        raise ContainmentMissing(f"containment.require asks for what can't be had here: {'; '.join(unmet)}")
+
+
+def _unmet(found: Found, requirement: str) -> str | None:
+    """Why not; None if it is met."""
+    held = holders(found)
+    axis, _, level = requirement.partition(">=")
+    match axis:
+        case "kill" if level in LEVELS:
+            best = RUNGS[found.rung].level
+            reached = LEVELS.index(best) >= LEVELS.index(level)
+            return None if reached else "; ".join(found.missing) or f"this build reaches {best}"
+        case "memory" if not level:
+            return held.gaps.get("memory_bytes")
+        case "pids" if not level:
+            return held.gaps.get("pids")
+        case _ if axis in walls.held(found.walls_held, AgentSpec()) and not level:
+            return None
+    return "; ".join(found.missing) or "nothing in this build holds it"
 
 
 def _candidates(wanted: str) -> list[KillRung]:
@@ -68,9 +88,3 @@ def _refusal(found: Found, rung: KillRung) -> str | None:
             words = why(found.tried.get(mechanism, Tried(errno.EPERM)))
             return words if len(rung.needs) == 1 else f"{mechanism}: {words}"
     return None
-
-
-def _met(found: Found, requirement: str) -> bool:
-    axis, _, level = requirement.partition(">=")
-    held = RUNGS[found.rung].level
-    return axis == "kill" and level in LEVELS and LEVELS.index(held) >= LEVELS.index(level)

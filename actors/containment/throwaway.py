@@ -1,6 +1,7 @@
 """Work done in a throw-away child, and what the kernel said to it. For trials: nothing of the child stays."""
 
 import contextlib
+import errno
 import os
 import signal
 import time
@@ -46,9 +47,11 @@ def refused(error: OSError, took_ms: float = 0.0) -> Tried:
 
 
 def why(failed: Tried) -> str:
-    """In words."""
-    words = os.strerror(failed.errno) if failed.errno != _UNTOLD else "it failed"
-    return f"{words} ({failed.detail})" if failed.detail else words
+    """In words: what the kernel said, its number by name, and where it said that."""
+    if failed.errno == _UNTOLD:
+        return f"it failed ({failed.detail})"
+    code = errno.errorcode.get(failed.errno, str(failed.errno))
+    return f"{os.strerror(failed.errno)} ({', '.join(filter(None, (code, failed.detail)))})"
 
 
 def _be_child(work: Work, writes: int) -> NoReturn:

@@ -97,7 +97,8 @@ class Walls:
         Raises `WallFailed`, naming the one that failed.
         """
         linux.set_no_new_privileges()
-        _raise("namespaces", lambda: linux.unshare(self._namespaces))
+        if self._namespaces:  # a container may refuse the call, whatever is asked for
+            _raise("namespaces", lambda: linux.unshare(self._namespaces))
         for name, step in self._steps(place):
             if name in self.names:
                 _raise(name, step)

@@ -40,7 +40,7 @@ def test_a_port_that_is_taken_is_refused_and_named(tmp_path: Path) -> None:
         ({"runs": {"max_live": "many"}}, "max_live"),
         ({"http": {"host": "0.0.0.0"}, "auth": {"mode": "none"}}, "auth.mode"),
         ({"agents": {"nothing": {"description": "does nothing"}}}, "agents.nothing"),
-        ({"containment": {"require": ["kill>=K4", "memory"]}}, "K4"),
+        ({"containment": {"kill": "subreaper", "require": ["kill>=K3"]}}, "kill>=K3"),
     ],
     ids=["unknown key", "unknown section", "wrong type", "open to others", "no entrypoint", "containment"],
 )

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from runward.actors.actor import Timer
+from runward.actors.containment.findings import Found
+from runward.actors.containment.holders import holders
 from runward.actors.containment.rungs import PIDNS
 from runward.actors.lifecycle import Admitted, Recorded, StopPlan, StopWanted, WardenForked, WardenGone
 from runward.actors.live_run import LiveRun
@@ -73,6 +75,8 @@ class FakeHouse:
     def __init__(self) -> None:
         self.journal: Any = Journal()
         self.rung = PIDNS
+        self.holders = holders(Found(rung="pidns", user_namespace=True))
+        self.short_of_memory = False
         self.start_timeout_s = 30.0
         self.kill_silence_s = 0.25
         self.batches_in_flight = 2
@@ -87,6 +91,9 @@ class FakeHouse:
 
     def clock(self) -> float:
         return self.time_s
+
+    def memory_was_short(self) -> bool:
+        return self.short_of_memory
 
     def now(self) -> float:
         return 1_000_000 + self.time_s

@@ -9,15 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runward.actors import limits
-from runward.actors.records import Containment, Reason
+from runward.actors.containment.findings import Found, Place
+from runward.actors.containment.holders import holders
+from runward.actors.records import Containment, LimitReason
 from runward.config.sections import Limits
 
 NAMES = Limits.__struct_fields__
-WHOLE = ("memory_bytes", "pids", "output_bytes", "work_folder_bytes")
+WHOLE = tuple(name for name in NAMES if not name.endswith("_s"))
 NONE = Limits(**dict.fromkeys(NAMES, 0))
-AGENT = Limits(
-    memory_bytes=1000, cpu_s=10.0, wall_s=60.0, idle_s=30.0, pids=8, output_bytes=500, work_folder_bytes=900
-)
+AGENT = Limits(**{name: 10 + place for place, name in enumerate(NAMES)})
+HOLDERS = {"memory_bytes": "cgroup", "open_files": "rlimit", "wall_s": "warden", "output_events": "warden"}
+WITH_CGROUPS = Found(rung="cgroup", places=(Place(2, "/x", ("memory", "pids", "cpu")),))
+GAPS = {"pids": "pids: nothing holds it"}
 
 
 @dataclass(frozen=True)
@@ -95,35 +98,52 @@ def test_whatever_is_asked_no_limit_gets_looser_and_none_is_lost(
         assert allowed.get(name) == (min(bounds) if bounds else None)
 
 
-def test_what_a_warden_holds_is_applied_and_the_rest_is_missing() -> None:
+def test_what_somebody_holds_is_applied_and_what_nobody_does_is_missing() -> None:
     everywhere = Containment("K3", {"network": "netns"}, ["K4 cgroup: no"])
-    held = limits.containment(everywhere, limits.tightened(AGENT, {}))
+    held = limits.containment(everywhere, {**dict.fromkeys(HOLDERS, 1.0), "pids": 1.0}, HOLDERS, GAPS)
     assert held.kill == "K3"
     assert held.applied == {
-        "network": "netns", "wall": "warden", "idle": "warden", "output": "warden", "cpu": "warden"
+        "network": "netns", "memory": "cgroup", "open_files": "rlimit", "wall": "warden", "output_events": "warden"
     }  # fmt: skip
-    assert held.missing == [
-        "K4 cgroup: no",
-        "memory: nothing here holds memory_bytes",
-        "pids: nothing here holds pids",
-        "work_folder: nothing here holds work_folder_bytes",
-    ]
+    assert held.missing == ["K4 cgroup: no", "pids: nothing holds it"]
+
+
+def test_what_is_held_less_well_is_applied_and_said() -> None:
+    held = limits.containment(
+        Containment(), {"memory_bytes": 1.0}, {"memory_bytes": "warden"}, {"memory_bytes": "x"}
+    )
+    assert (held.applied, held.missing) == ({"memory": "warden"}, ["x"])
 
 
 def test_a_run_without_limits_is_held_as_every_run() -> None:
     everywhere = Containment("K3", {"network": "netns"}, ["K4 cgroup: no"])
-    assert limits.containment(everywhere, {}) == everywhere
+    assert limits.containment(everywhere, {}, HOLDERS, GAPS) == everywhere
 
 
-def test_every_limit_is_held_by_the_warden_or_said_to_be_missing() -> None:
-    for name in NAMES:
-        held = limits.containment(Containment(), {name: 1.0})
-        assert len(held.applied) + len(held.missing) == 1
+def test_each_holder_is_told_of_what_it_holds() -> None:
+    given = {"memory_bytes": 1.0, "wall_s": 2.0, "open_files": 3.0, "pids": 4.0}
+    assert limits.held_by("warden", given, HOLDERS) == {"wall_s": 2.0}
+    assert limits.held_by("rlimit", given, HOLDERS) == {"open_files": 3.0}
 
 
-@pytest.mark.parametrize("name", limits.BY_WARDEN)
-def test_a_limit_that_the_warden_holds_has_a_reason_named_for_its_axis(name: str) -> None:
-    assert limits.reason_of(name).value == Reason(f"{limits.axis(name)}_limit").value
+@pytest.mark.parametrize(
+    "found", [Found(rung="pidns"), Found(rung="pidns", user_namespace=True), WITH_CGROUPS]
+)
+def test_on_every_machine_every_limit_is_held_or_said_to_be_missing(found: Found) -> None:
+    here = holders(found)
+    assert set(here.limits) | set(here.gaps) == set(NAMES)
+    assert all(gap.startswith(f"{limits.axis(name)}: ") for name, gap in here.gaps.items())
+
+
+def test_a_breach_has_a_reason_unless_the_kernel_only_refuses_a_call() -> None:
+    here = holders(Found(rung="pidns"))
+    by_warden = {name for name, holder in here.limits.items() if holder == "warden"}
+    assert {limits.reason_of(name) for name in by_warden} <= {
+        LimitReason(reason.value) for reason in LimitReason
+    }
+    for name in ("pids", "open_files", "file_bytes"):
+        with pytest.raises(KeyError):
+            limits.reason_of(name)
 
 
 @given(st.floats(0, 1e9), st.integers(1, 512))
@@ -131,3 +151,10 @@ def test_a_look_comes_before_all_cpus_together_can_go_far_over_the_limit(left_s:
     look_s = limits.next_look_s(left_s, cpus)
     assert look_s >= 0.02
     assert look_s * cpus <= max(left_s * 1.000001, 0.02 * cpus)
+
+
+@given(st.floats(0, 1e12), st.integers(1, 512))
+def test_a_look_at_memory_comes_before_all_cpus_can_have_filled_what_is_left(left: float, cpus: int) -> None:
+    look_s = limits.next_memory_look_s(left, cpus)
+    assert look_s >= 0.02
+    assert look_s == 0.02 or look_s * cpus * 2e9 <= left * 1.000001

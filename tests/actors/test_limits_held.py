@@ -1,6 +1,7 @@
 """A warden's hold on limits, by a clock that the test moves."""
 
 import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -160,3 +161,61 @@ def test_the_cpu_time_below_a_process_is_that_of_its_children_and_not_its_own() 
         os._exit(0)
     os.wait()
     assert limiting.cpu_used_s(os.getpid(), start_ticks(os.getpid())) - before == pytest.approx(0.1, abs=0.07)
+
+
+def test_so_many_events_so_many_bytes_of_output_and_of_them_of_stdout(
+    broken: list[str], hold: Callable[..., Limiter]
+) -> None:
+    limiter = hold(output_events=3.0)
+    limiter.emitted(3, 100)
+    assert broken == []
+    limiter.emitted(1, 1)
+    assert broken == ["output_events"]
+    limiter = hold(stdout_bytes=10.0)
+    limiter.emitted(5, 1000)
+    limiter.wrote(10)
+    assert broken == ["output_events"]
+    limiter.wrote(1)
+    assert broken == ["output_events", "stdout_bytes"]
+
+
+def test_memory_is_looked_at_the_more_often_the_less_is_left(
+    actor: Moved, broken: list[str], hold: Callable[..., Limiter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = [0]
+    monkeypatch.setattr(limiting, "memory_used_bytes", lambda *_: used[-1])
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    hold(memory_bytes=40e9)
+    actor.pass_s(9.9)
+    assert actor.looks == 1
+    used.append(39_900_000_000)
+    actor.pass_s(1.0)
+    assert actor.looks > 30
+    assert broken == []
+    used.append(40_000_000_001)
+    actor.pass_s(0.1)
+    assert broken == ["memory_bytes"]
+
+
+def test_the_memory_of_children_counts_but_not_the_wardens_own() -> None:
+    own = bytearray(1 << 25)
+    before = limiting.memory_used_bytes(os.getpid(), 1e12)
+    reads, writes = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        taken = b"x" * (1 << 26)
+        os.write(writes, taken[:1])
+        signal.alarm(20)
+        signal.pause()
+    os.read(reads, 1)
+    with_child = limiting.memory_used_bytes(os.getpid(), 1e12)
+    shared = limiting.memory_used_bytes(
+        os.getpid(), 0.0
+    )  # above what matters: what is shared counts in parts
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)
+    os.close(reads)
+    os.close(writes)
+    assert len(own) == 1 << 25
+    assert with_child - before > 1 << 26
+    assert 1 << 26 < shared < with_child

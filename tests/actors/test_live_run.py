@@ -3,6 +3,8 @@
 import pytest
 
 from runward.actors import live_run
+from runward.actors.containment.findings import Found, Place
+from runward.actors.containment.holders import holders
 from runward.actors.lifecycle import Phase, Recorded, WardenGone
 from runward.actors.live_run import FED_BYTES, INTERRUPT_MESSAGE
 from runward.actors.messages import (
@@ -302,3 +304,30 @@ def test_a_run_of_an_earlier_server_is_lost_with_what_proves_it(house: FakeHouse
         *(Status.FAILED, Reason.LOST, "the machine went down"),
     )
     assert house.journal.events()[-1]["exit"]["proof"] == "reboot"
+
+
+def test_who_was_killed_by_none_of_us_when_memory_ran_out_ran_out_of_memory(house: FakeHouse) -> None:
+    house.short_of_memory = True
+    exited(running(house), code=None, signal=9)
+    assert house.journal.saved[-1]["reason"] == Reason.OUT_OF_MEMORY
+
+
+def test_who_was_killed_when_there_was_enough_of_it_was_killed_by_a_signal(house: FakeHouse) -> None:
+    exited(running(house), code=None, signal=9)
+    assert house.journal.saved[-1]["reason"] == Reason.SIGNAL
+
+
+def test_where_a_cgroup_tells_of_whom_memory_was_taken_it_alone_is_believed(house: FakeHouse) -> None:
+    house.short_of_memory = True
+    place = Place(2, "/x", ("memory",))
+    house.holders = holders(Found(rung="cgroup", places=(place,)))
+    exited(running(house), code=None, signal=9)
+    assert house.journal.saved[-1]["reason"] == Reason.SIGNAL
+
+
+def test_who_was_stopped_was_stopped_however_short_memory_was(house: FakeHouse) -> None:
+    house.short_of_memory = True
+    run = running(house)
+    stop(run, mode="kill")
+    exited(run, code=None, signal=9, rung="kill", stopped=True)
+    assert house.journal.saved[-1]["reason"] == Reason.KILLED

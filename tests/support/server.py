@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ from .waiting import AT_LAST_S, until
 SERVE = ["-P", "-m", "runward", "serve"]
 AGENTS = Path(__file__).parent / "agents"
 ORDINARY = Path(__file__).parent / "ordinary.py"
+WITHHELD = Path(__file__).parent / "withheld.py"
 LOG = "log"
 START_S = 40.0  # all zygotes of a configuration, on a busy machine
 NO_VARIABLES: Mapping[str, str] = {}
+NOTHING: Mapping[str, int] = {}
 
 Config = Mapping[str, Any]
 
@@ -207,11 +210,14 @@ def running(
     group: int | None = None,
     user: int | None = None,
     python: str = sys.executable,
+    without: Mapping[str, int] = NOTHING,
+    cgroup: Path | None = None,
 ) -> Iterator[Server]:
     """A server with its state in `folder`, until the block ends; it is stopped and its traces are looked for.
 
     `variables` are added to its environment; `group` is the one that it runs as. `user`: for tests that root runs,
-    an ordinary one, whose the folder becomes. `python`: another one, see `overlay.py`. A block that ended the server
+    an ordinary one, whose the folder becomes. `python`: another one, see `overlay.py`. `without`: calls of the
+    kernel that it does not have, and what they answer. `cgroup`: where it starts. A block that ended the server
     itself, and waited for it, has judged its exit code.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -219,8 +225,11 @@ def running(
     usual = {"auth": {"mode": "key" if key else "none"}, "runs": {"drain_s": 0, **given.get("runs", {})}}
     with nothing_left(), short_folder() as sockets, (folder / LOG).open("a") as log:
         command = _command(folder, {**usual, **{k: v for k, v in given.items() if k != "runs"}}, python)
+        if without:
+            command = _without(without, command)
         process = subprocess.Popen(
             command if user is None else _as_user(user, command, folder, sockets),
+            preexec_fn=None if cgroup is None else partial(_enter, str(cgroup / "cgroup.procs")),
             env=_environment(sockets) | ({"RUNWARD_API_KEY": key} if key else {}) | dict(variables),
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -238,9 +247,11 @@ def running(
                 server.stop()
 
 
-def refused(folder: Path, config: Config, python: str = sys.executable) -> tuple[int, str]:
+def refused(
+    folder: Path, config: Config, python: str = sys.executable, without: Mapping[str, int] = NOTHING
+) -> tuple[int, str]:
     """Exit code and stderr of a server that can't start."""
-    return _refused(folder, _command(folder, config, python), NO_VARIABLES)
+    return _refused(folder, _without(without, _command(folder, config, python)), NO_VARIABLES)
 
 
 def started(folder: Path, *flags: str, variables: Mapping[str, str] = NO_VARIABLES) -> tuple[int, str]:
@@ -278,6 +289,18 @@ def _as_user(user: int, command: list[str], *own: Path) -> list[str]:
             os.chown(path, user, user)
     needed = [*map(str, own), sys.prefix, sys.base_prefix, str(Path(__file__).parents[2])]
     return [sys.executable, "-P", str(ORDINARY), str(user), *needed, "--", *command]
+
+
+def _without(calls: Mapping[str, int], command: list[str]) -> list[str]:
+    """The command as `withheld.py` runs it."""
+    denied = [f"{name}={number}" for name, number in calls.items()]
+    return [sys.executable, "-P", str(WITHHELD), *denied, "--", *command] if denied else command
+
+
+def _enter(processes: str) -> None:
+    """In a process that was just forked: move to this cgroup."""
+    with open(processes, "w") as file:
+        file.write("0")
 
 
 def _environment(sockets: Path) -> dict[str, str]:

@@ -49,7 +49,7 @@ def there(state: str) -> set[str]:
 
 def fork_into(name: str, work: Callable[[], object], places: tuple[Place, ...] = PLACES) -> tuple[int, Leaf]:
     """A child in the leaf, as a warden makes one; its pid."""
-    leaf = Leaf(places, name, limits_memory=True)
+    leaf = Leaf(places, name)
     child = linux.fork(leaf.fd)
     if child is None:
         try:
@@ -146,7 +146,7 @@ def test_a_leaf_that_is_not_there_is_said_to_be_missing() -> None:
     if not PLACES or PLACES[0].version != 2:
         pytest.skip("no cgroups of version 2 here")
     with pytest.raises(FileNotFoundError):
-        Leaf(PLACES, "runward-that-nobody-made", limits_memory=False)
+        Leaf(PLACES, "runward-that-nobody-made")
 
 
 # ── limits ──────────────────────────────────────────────────────────────────────────────────────
@@ -231,7 +231,7 @@ def test_a_leaf_weighs_little_until_it_is_killed_and_little_again_for_the_next(l
     file = "cpu.weight" if place.version == 2 else "cpu.shares"
     name = leaves.take()
     low = int(cgroups.get(place, name, file))
-    Leaf((place,), name, limits_memory=False).kill()
+    Leaf((place,), name).kill()
     assert int(cgroups.get(place, name, file)) > 10 * low
     leaves.give_back(name)
     assert leaves.take() == name
@@ -286,7 +286,7 @@ def test_where_there_are_no_cgroups_there_is_no_leaf() -> None:
     none.give_back("")
     none.take_over([])
     none.remove_all()
-    leaf = Leaf((), "", limits_memory=True)
+    leaf = Leaf((), "")
     leaf.enter()
     leaf.kill()
     assert (leaf.fd, leaf.out_of_memory()) == (None, None)

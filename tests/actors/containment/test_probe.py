@@ -119,7 +119,7 @@ NO_ROOM = os.strerror(errno.ENOSPC)
 
 @needs_root
 def test_without_pid_namespaces_the_subreaper_is_found_and_both_refusals_are_told() -> None:
-    refused = f"{NO_ROOM} (in a user namespace: {NO_ROOM})"
+    refused = f"{NO_ROOM} (ENOSPC, in a user namespace: {NO_ROOM} (ENOSPC))"
     assert in_a_namespace_with({"pid": 0}, found) == [
         *("subreaper", False),
         [f"K4 cgroup and pid namespace: pid_namespace: {refused}", f"K3 pid namespace: {refused}"],
@@ -138,7 +138,11 @@ def test_without_user_namespaces_an_ordinary_user_has_the_subreaper_and_is_told_
         return in_a_namespace_with({"user": 0}, found)
 
     rung, user_namespace, missing = in_a_fork(work)
-    assert (rung, user_namespace, missing[-1]) == ("subreaper", False, f"K3 pid namespace: {NO_ROOM}")
+    assert (rung, user_namespace, missing[-1]) == (
+        "subreaper",
+        False,
+        f"K3 pid namespace: {NO_ROOM} (ENOSPC)",
+    )
 
 
 @needs_root
@@ -232,15 +236,16 @@ def test_a_level_is_met_by_itself_and_whatever_is_stronger(level: str) -> None:
         if met:
             check_required(held, (f"kill>={level}",))
         else:
-            with pytest.raises(ContainmentMissing, match=f"asks for kill>={level}"):
+            with pytest.raises(ContainmentMissing, match=f"asks for what can't be had here: kill>={level}"):
                 check_required(held, (f"kill>={level}",))
 
 
 def test_what_is_not_met_is_named_with_the_reason_of_the_machine() -> None:
     with pytest.raises(ContainmentMissing) as missing:
         check_required(K1, ("kill>=K3", "kill>=K1-", "kill>=K4"))
+    why = "(K3 pid namespace: Operation not permitted)"
     assert str(missing.value) == (
-        "containment.require asks for kill>=K3, kill>=K4: K3 pid namespace: Operation not permitted"
+        f"containment.require asks for what can't be had here: kill>=K3 {why}; kill>=K4 {why}"
     )
 
 
@@ -253,8 +258,30 @@ def test_what_no_machine_has_with_this_build_is_told_as_such() -> None:
     "requirement", ["mem=cgroup", "kill", "kill>=", "kill>=K9", "", "kill>K3", "net>=K1"]
 )
 def test_what_is_not_understood_is_not_met(requirement: str) -> None:
-    with pytest.raises(ContainmentMissing, match=r"containment\.require asks for"):
+    with pytest.raises(ContainmentMissing, match=r"containment\.require asks for what can't be had"):
         check_required(K3, (requirement,))
+
+
+NO_CGROUP = {f"{name}_cgroup": Tried(errno.EROFS, detail="/sys/fs/cgroup") for name in ("memory", "pids")}
+
+
+def test_a_cgroup_that_limits_is_what_memory_and_pids_ask_for() -> None:
+    check_required(Found(rung="pidns", places=(Place(1, "/x", ("memory", "pids")),)), ("memory", "pids"))
+    check_required(Found(rung="pidns", user_namespace=True, tried=NO_CGROUP), ("pids",))
+    with pytest.raises(ContainmentMissing) as missing:
+        check_required(Found(rung="pidns", tried=NO_CGROUP), ("kill>=K3", "memory", "pids"))
+    assert str(missing.value) == (
+        "containment.require asks for what can't be had here: memory (memory: only watched by the warden, since no "
+        "cgroup holds it: Read-only file system (EROFS, /sys/fs/cgroup)); pids (pids: nothing holds it; no cgroup: "
+        "Read-only file system (EROFS, /sys/fs/cgroup))"
+    )
+
+
+def test_a_wall_that_is_held_is_what_its_axis_asks_for() -> None:
+    held = Found(rung="pidns", walls={"seccomp": Tried()})
+    check_required(held, ("system_calls",))
+    with pytest.raises(ContainmentMissing, match="system_calls"):
+        check_required(Found(rung="pidns", walls={"seccomp": Tried(errno.EINVAL)}), ("system_calls",))
 
 
 def test_nothing_required_is_always_met() -> None:
@@ -281,11 +308,11 @@ def test_the_best_that_works_is_chosen() -> None:
 
 def test_what_is_better_and_refused_is_named() -> None:
     told = [
-        "K4 cgroup and pid namespace: pid_namespace: Operation not permitted",
-        "K3 pid namespace: Operation not permitted",
+        "K4 cgroup and pid namespace: pid_namespace: Operation not permitted (EPERM)",
+        "K3 pid namespace: Operation not permitted (EPERM)",
     ]
     assert chosen(pid_namespace=NO, cgroup_kill=Tried(), subreaper=Tried()) == ["subreaper", False, told]
-    told = ["K4 cgroup and pid namespace: cgroup_kill: Operation not permitted"]
+    told = ["K4 cgroup and pid namespace: cgroup_kill: Operation not permitted (EPERM)"]
     assert chosen(pid_namespace=Tried(), cgroup_kill=NO) == ["pidns", False, told]
 
 

@@ -56,7 +56,7 @@ def refuse() -> None:
 def test_what_is_refused_keeps_the_kernels_word_and_where_it_was_said() -> None:
     outcome = tried(refuse)
     assert (outcome.works, outcome.errno, outcome.detail) == (False, errno.EROFS, "/sys/fs/cgroup")
-    assert why(outcome) == "Read-only file system (/sys/fs/cgroup)"
+    assert why(outcome) == "Read-only file system (EROFS, /sys/fs/cgroup)"
 
 
 def test_a_trial_that_breaks_or_dies_has_failed() -> None:

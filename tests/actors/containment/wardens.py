@@ -48,7 +48,7 @@ def _hold_and_end(
     uid, gid = os.geteuid(), os.getegid()
     child = rungs.fork_warden(rung, user_namespace)
     if child is None:
-        leaf = Leaf(places, name, limits_memory=False)
+        leaf = Leaf(places, name)
         _be_warden(rung, user_namespace, (uid, gid), program, leaf, report_writes, alive_writes)
     os.close(report_writes)
     os.close(alive_writes)
