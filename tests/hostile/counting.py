@@ -40,7 +40,7 @@ class Count:
     def alive(self) -> set[int]:
         """Every process in it, in cgroups below it too; the dead that nobody waited for are not."""
         pids: set[int] = set()
-        for folder, _, _ in os.walk(self._counting):
+        for folder, _, _ in list(os.walk(self._counting)):
             pids |= set(map(int, _read(Path(folder) / "cgroup.procs").split()))
         return pids
 
@@ -110,7 +110,7 @@ def _folder(place: Path) -> Iterator[Path]:
 def _removed(folder: Path) -> bool:
     """Whether it is gone, with all below it."""
     try:
-        for below, _, _ in os.walk(folder, topdown=False):
+        for below, _, _ in list(os.walk(folder, topdown=False)):
             os.rmdir(below)
     except OSError:
         return False

@@ -13,8 +13,8 @@ from ..support.rungs import PROOF, skip_unless_held
 from ..support.server import Server, running
 
 ORDINARY_UID = 54_321
-#: Who serves × on which rung. (No cgroup is delegated to the ordinary user here.)
-PLACES = [("as_is", rung) for rung in PROOF] + [("ordinary", rung) for rung in PROOF if rung != "cgroup"]
+#: Who serves × on which rung. The ordinary user has a cgroup of its own where the rung asks for one.
+PLACES = [(who, rung) for who in ("as_is", "ordinary") for rung in PROOF]
 
 
 @contextmanager

@@ -193,7 +193,9 @@ def test_a_declared_network_is_the_hosts(client: Client, place: Place) -> None:
 
 
 def test_what_held_a_run_is_told(client: Client, place: Place) -> None:
-    held = client.ended(client.start("hostile", "fork"))["containment"]
+    ran = client.ended(client.start("hostile", "fork"))
+    held = ran["containment"]
+    assert held is not None, ran
     expected = {"privileges": "no capabilities", "system_calls": "seccomp"}
     if place.namespaces:
         names = ("ipc", "hostname", "network")
