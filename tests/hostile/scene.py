@@ -26,6 +26,7 @@ exec cat > /dev/null
 SECRET = "neighbours-secret"
 NAME = f"{MARK}-{os.getpid()}"  # of what an attacker makes
 SETUID = f"setuid-{os.getpid()}"
+ELSEWHERE = f"hostile-elsewhere-{os.getpid()}"  # a cgroup that no run is to get into
 AGENTS = {
     "attacker": {"entrypoint": f"{Path(__file__).parent / 'programs' / 'attacking.py'}:attack"},
     "neighbour": {"command": ["/bin/sh", "-c", NEIGHBOUR], "env": {"SECRET": SECRET}},
@@ -160,7 +161,7 @@ class Scene:
             "setuid_tmp": Path("/tmp") / SETUID,
             "setuid_own": Path(SETUID),
             "cgroup": self.cgroup,
-            "elsewhere": self.cgroup / "elsewhere",
+            "elsewhere": self.cgroup / ELSEWHERE,
         }
         return places.get(against, Path())
 
@@ -173,7 +174,7 @@ class Scene:
     def check_nobody_left(self) -> None:
         """No process of any run, neither below the server nor where one may have gone."""
         self.server.await_no_runs()
-        elsewhere = self.cgroup / "elsewhere" / "cgroup.procs"
+        elsewhere = self.cgroup / ELSEWHERE / "cgroup.procs"
         assert not elsewhere.exists() or elsewhere.read_text() == ""
 
     @property

@@ -10,7 +10,7 @@ import pytest
 
 from ..support.waiting import until
 from .houses import ORDINARY_UID, PLACES, house
-from .scene import AGENTS, Listening, Neighbour, Scene
+from .scene import AGENTS, ELSEWHERE, Listening, Neighbour, Scene
 from .seeing import Done, got_it
 from .table import NO, NOT_YET, YES, Attack, attacks
 
@@ -38,7 +38,7 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         listening = stack.enter_context(closing(Listening(outside)))
         found = Scene(server, column(place), outside, listening)
         if os.geteuid() == 0:
-            stack.enter_context(elsewhere(found.cgroup / "elsewhere", user))
+            stack.enter_context(elsewhere(found.cgroup / ELSEWHERE, user))
         for path in (outside, *outside.iterdir()):
             os.chown(path, user, user)
         stack.callback(found.tidy)

@@ -117,6 +117,7 @@ def matrix(
     config = {
         "runs": {"default_agent": "hiding", "builtin_agents": []},
         "containment": {"kill": rung},
+        "limits": {"pids": 0},  # what is many is for the fence of the count to say
         "agents": {
             "hiding": {
                 "command": [str(folder / "programs" / "hiding")],
