@@ -14,7 +14,7 @@ from ..support.server import Server, agent, running
 from ..support.waiting import until
 
 MIB = 1_048_576
-FLOOD_BYTES, QUEUED_BYTES = 64 * MIB, 32 * MIB
+FLOOD_BYTES, QUEUED_BYTES = 48 * MIB, 24 * MIB
 EVENT_BYTES = 1000
 LONG_S = 45.0
 

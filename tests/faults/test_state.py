@@ -11,13 +11,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from runward.actors.journal.reader import Reader
 from runward.actors.journal.writer import Writer
 
-from ..support import census, overlay
+from ..support import overlay
 from ..support.client import Client, Json
 from ..support.privileges import without_privileges
 from ..support.server import agent, refused, running
@@ -27,6 +28,7 @@ REFUSED, GAVE_UP = 78, 1
 MIB = 1_048_576
 MARGIN_BYTES = 16 * MIB  # between what is free and the reserve
 CREDIT_EVENTS = 5_000  # of 1 kB: more than may be on their way
+FLOODS = 3
 LONG_S = 45.0
 NO_AUTH = {"auth": {"mode": "none"}}
 AGENTS = {"use": agent("using", "use"), "act": agent("acting", "act")}
@@ -127,28 +129,38 @@ class Disk:
         (self.folder / "ballast").unlink(missing_ok=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def disk() -> Iterator[Disk]:
     folder = Path(tempfile.mkdtemp(prefix="rw", dir="/dev/shm"))
     yield Disk(folder)
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def short(disk: Disk) -> Iterator[tuple[Client, str]]:
-    """A server whose disk is short of room, and a run that began only then and floods."""
-    config = {"state": {"reserve_bytes": disk.reserve_bytes}, "runs": {"max_live": 2}, "agents": AGENTS}
+class Short(NamedTuple):
+    """A server whose disk is short of room, and runs that began only then: they flood."""
+
+    client: Client
+    floods: list[str]
+
+
+@pytest.fixture(scope="module")
+def short(disk: Disk) -> Iterator[Short]:
+    limits = {"max_live": FLOODS + 1}
+    config = {"state": {"reserve_bytes": disk.reserve_bytes}, "runs": limits, "agents": AGENTS}
     with running(disk.folder, config) as server:
         client = server.client
-        first, other = client.begun("act", "obeys"), client.begun("act", "stubborn")
-        flood = client.start("use", "floods_events")  # waits for its turn
+        before = [client.begun("act", "obeys") for _ in range(FLOODS)]
+        other = client.begun("act", "stubborn")
+        floods = [client.start("use", "floods_events") for _ in range(FLOODS)]  # they wait for their turn
         disk.fill()
         _await_shortness(client)
-        run = client.stopped(first)
-        assert (run["status"], run["reason"], run["output"]) == ("cancelled", "interrupted", "so far")
-        with client.stream(flood) as stream:
-            stream.until("message.delta")
-        yield client, flood
+        for run_id in before:
+            run = client.stopped(run_id)
+            assert (run["status"], run["reason"], run["output"]) == ("cancelled", "interrupted", "so far")
+        for run_id in floods:
+            with client.stream(run_id) as stream:
+                stream.until("message.delta")
+        yield Short(client, floods)
         client.ask("POST", "/v1/runs/stop", {"all": True, "mode": "kill"})
         assert client.ended(other)["exit"]["survivors"] == []
         disk.free()
@@ -167,10 +179,23 @@ def _await_shortness(client: Client) -> None:
     until(is_refused, AT_LAST_S, "a refusal for want of room")
 
 
-def test_below_the_reserve_new_runs_are_507_and_a_flood_waits_until_there_is_room(
-    disk: Disk, short: tuple[Client, str]
+@pytest.mark.parametrize("mode", ["interrupt", "kill"])
+def test_below_the_reserve_a_run_that_waits_for_room_is_stopped_with_its_whole_receipt(
+    short: Short, mode: str
 ) -> None:
-    client, flood = short
+    client, flood = short.client, short.floods.pop()
+    run = client.stopped(flood, mode=mode, grace_s=0.2)
+    assert run["status"] == "cancelled"
+    assert (run["exit"]["survivors"], bool(run["exit"]["proof"])) == ([], True)
+    assert run["exit"]["max_rss_bytes"], "its warden was heard to the end"
+    _check_numbers(client.events(flood))
+
+
+def test_below_the_reserve_new_runs_are_507_and_a_flood_waits_until_there_is_room(
+    disk: Disk, short: Short
+) -> None:
+    client, flood = short.client, short.floods.pop()
+    _await_shortness(client)
     for _ in range(50):
         assert client.run(flood)["status"] == "running"
     waits_at = client.run(flood)["last_seq"]
@@ -179,18 +204,7 @@ def test_below_the_reserve_new_runs_are_507_and_a_flood_waits_until_there_is_roo
     until(lambda: client.run(flood)["last_seq"] > waits_at + CREDIT_EVENTS, LONG_S, "its flow")
     client.stopped(flood, mode="kill")
     _check_numbers(client.events(flood))
-
-
-@pytest.mark.parametrize("mode", ["interrupt", "kill"])
-def test_below_the_reserve_a_run_that_waits_for_room_is_stopped_with_its_whole_receipt(
-    short: tuple[Client, str], mode: str
-) -> None:
-    client, flood = short
-    run = client.stopped(flood, mode=mode, grace_s=0.2)
-    assert run["status"] == "cancelled"
-    assert (run["exit"]["survivors"], bool(run["exit"]["proof"])) == ([], True)
-    assert run["exit"]["max_rss_bytes"], "its warden was heard to the end"
-    _check_numbers(client.events(flood))
+    disk.fill()
 
 
 # ── a disk that is full ───────────────────────────────────────────────────────────────────────────────────────────
@@ -231,8 +245,7 @@ def _last_seq(journal: Reader, run_id: str) -> int:
 # ── a port that is taken ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_port_that_is_taken_is_refused_and_named_and_nothing_is_left(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_refused_and_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         _check_refusal(refused(tmp_path, {**NO_AUTH, "http": {"port": port}}), f"127.0.0.1:{port}", "--port")
-    assert not [each for each in census.below(os.getpid()) if each.role]
