@@ -219,7 +219,7 @@ def test_when_the_disk_is_full_runs_wait_and_nothing_that_was_seen_is_lost_once_
             quick = {"supervision": {"command_timeout_s": 0.5}}
             server = stack.enter_context(running(tmp_path, {**quick, "agents": AGENTS}))
         client = server.client
-        flood, other = client.begun("use", "floods_events"), client.begun("act", "obeys")
+        other, flood = client.begun("act", "obeys"), client.start("use", "floods_events")
         until(lambda: "waiting for room" in server.log, LONG_S, "a full disk")
         with closing(Reader(tmp_path / "state")) as journal:
             seen = _last_seq(journal, flood)
