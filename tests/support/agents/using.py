@@ -66,9 +66,13 @@ def prints_now_and_then(_: str, run: Run) -> None:
 
 def leaves_a_writer(_: str, run: Run) -> None:
     """Its child goes on writing to stdout when it is gone."""
+    begun, begins = os.pipe()
     if os.fork() == 0:
         while True:
             os.write(1, b"orphan\n" * 100)
+            os.write(begins, b"x")
+    os.read(begun, 1)
+    os.close(begun)
     run.emit("message.delta", delta="ready")
 
 
