@@ -103,6 +103,9 @@ class Commands:
             known = ", ".join(sorted(self._settings.agents))
             message = f"there is no agent {command.agent!r}; this server has: {known}"
             return Refusal(command.id, "agent_not_found", message, param="agent")
+        if (why := self._house.quarantined(command.agent)) is not None:
+            message = f"{why}. Try again once they are gone, or start the server again"
+            return Refusal(command.id, "agent_quarantined", message, param="agent", retry_after_s=10.0)
         if self._house.room.is_short():
             message = "there is no room for another run on the journal's disk; make room there"
             return Refusal(command.id, "journal_full", message, retry_after_s=10.0)
@@ -155,6 +158,7 @@ class Commands:
     def _agent(self, name: str) -> AgentInfo:
         spec = self._settings.agents[name]
         limits = {key: value for key, value in msgspec.structs.asdict(spec.limits).items() if value}
+        why = self._house.quarantined(name)
         return AgentInfo(
             name=name,
             description=spec.description,
@@ -165,9 +169,9 @@ class Commands:
             restart=spec.restart,
             limits=limits,
             containment=self._house.containment_of(name),
-            health=self._forking.health(name),
+            health="quarantined" if why else self._forking.health(name),
             live_runs=self._register.live(name),
-            warnings=self._forking.warnings(name),
+            warnings=[*self._forking.warnings(name), *([why] if why else [])],
         )
 
 

@@ -55,7 +55,7 @@ class Forking:
         self.swept = self._sweeping.swept
         self._unreaped: list[LiveRun] = []  # their wardens are gone, and their zygotes have yet to say so
         self._root_pidfd = os.pidfd_open(os.getppid())
-        self._leaves = Leaves(start.found.places, start.state_dir)
+        self.leaves = Leaves(start.found.places, start.state_dir)
         self._boot_id = boot_id
         self._rung = RUNGS[start.found.rung]
         self._links = {name: self._link(start, boot_id, name) for name in start.settings.agents}
@@ -87,7 +87,7 @@ class Forking:
 
     def take_over(self) -> None:
         """End what an earlier supervisor left in its leaves, all but the runs that were taken up again."""
-        self._leaves.take_over(run.record.leaf for run in self._register.all())
+        self.leaves.take_over(run.record.leaf for run in self._register.all())
 
     def warm_up(self) -> None:
         """Start the zygotes that are surely wanted: the operator's own agents and the default one."""
@@ -108,7 +108,7 @@ class Forking:
         for link in self._links.values():
             link.close()
         os.close(self._root_pidfd)
-        self._leaves.remove_all()
+        self.leaves.remove_all()
 
     # ── a warden comes ───────────────────────────────────────────────────────────────────────────
 
@@ -139,7 +139,7 @@ class Forking:
     def _fork_for(self, run: LiveRun) -> Fork:
         memory_bytes, pids = (int(run.record.limits.get(name, 0)) for name in ("memory_bytes", "pids"))
         pids += limits.own_threads(self._settings.agents[run.record.agent]) if pids else 0
-        run.record.leaf = self._leaves.take(memory_bytes, pids)
+        run.record.leaf = self.leaves.take(memory_bytes, pids)
         place = Place(int(run.record.limits.get("work_folder_bytes", 0)))
         return Fork(run.record.run_id, run.record.attempt, place, run.record.leaf)
 
@@ -171,7 +171,7 @@ class Forking:
             case WardenReaped():
                 run = self._register.get(message.run_id)
                 if run is not None and run.record.attempt == message.attempt:
-                    self._reaped(run)
+                    self._reaped(run, message.survivors)
             case ZygoteReady() | PreloadFailed():
                 pass  # for the link alone
 
@@ -244,14 +244,19 @@ class Forking:
         return self._links[agent].pid if agent in self._links else None
 
     def _left_to_root(self, run: LiveRun, survivors: list[int]) -> None:
-        run.proof = "none" if survivors else self._rung.proof
-        run.advance(lifecycle.WardenGone())
+        if survivors:
+            run.advance(lifecycle.Stuck(tuple(survivors)))
+        else:
+            run.proof = self._rung.proof
+            run.advance(lifecycle.WardenGone())
 
-    def _reaped(self, run: LiveRun) -> None:
+    def _reaped(self, run: LiveRun, survivors: list[int]) -> None:
         """The zygote waited for the warden and ended its orphans: where no namespace does it, the proof."""
         if run in self._unreaped:
             self._unreaped.remove(run)
-        if not self._rung.gone_with_warden and run.state.record is None:
+        if survivors:
+            run.advance(lifecycle.Stuck(tuple(survivors)))
+        elif not self._rung.gone_with_warden and run.state.record is None:
             run.proof = self._rung.proof
             self._actor.after(LAST_WORDS_S, lambda: run.advance(lifecycle.WardenGone()))
 
@@ -265,7 +270,7 @@ class Forking:
             run.pidfd = None
         if self._keeps_logs:
             logs.remove_empty(self._state_dir, run.record.run_id)
-        self._leaves.give_back(run.record.leaf)
+        self.leaves.give_back(run.record.leaf)
         if run.kind is not None:
             self.kinds[run.record.agent] = run.kind
 

@@ -1,7 +1,8 @@
 """The life of one attempt of a run, as the supervisor decides it. Pure: phase × message → new state and effects.
 
 The rules that every row keeps:
-1. A run ends once, and only on proof that nothing of it is left: `WardenGone`, or that nothing was ever forked.
+1. A run ends once, and only on proof that nothing of it is left: `WardenGone`, or that nothing was ever forked;
+   or with the names of what the kernel itself could not end (`Stuck`).
 2. A stop that was wanted is never forgotten: what has not begun yet is then never let go.
 3. What happened is told by the warden's record and by the kernel; the agent's claim only tells a return from an
    error.
@@ -56,7 +57,7 @@ class State:
     """`greeted`: the warden said hello to this supervisor. `began`: the agent was let go. `killed`: we killed a
     silent warden.
 
-    `trouble`: why it could not start, or why it is no longer believed (`distrusted`).
+    `trouble`: why it could not start, or why it is no longer believed (`distrusted`). `stuck`: who outlived the kill.
     """
 
     phase: Phase = Phase.QUEUED
@@ -67,6 +68,7 @@ class State:
     record: ExitRecord | None = None
     trouble: str | None = None
     distrusted: bool = False
+    stuck: tuple[int, ...] = ()
 
 
 # ── messages ────────────────────────────────────────────────────────────────────────────────────
@@ -127,8 +129,24 @@ class WardenGone:
     """Proof: the warden ended and nothing of the run is left."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """The kernel did not end these in time, and nobody else can."""
+
+    pids: tuple[int, ...]
+
+
 LifeMessage = (
-    Admitted | WardenForked | NotForked | Greeted | StopWanted | Recorded | Silent | Misbehaved | WardenGone
+    Admitted
+    | WardenForked
+    | NotForked
+    | Greeted
+    | StopWanted
+    | Recorded
+    | Silent
+    | Misbehaved
+    | WardenGone
+    | Stuck
 )
 
 
@@ -146,6 +164,7 @@ class Effect(StrEnum):
     TELL_STOP = "tell the warden the stop plan, and watch that it kills in time"
     KILL_WARDEN = "kill the warden by its pidfd"
     ACK_EXIT = "let the warden exit"
+    LOOK_WHO_IS_LEFT = "see who outlived the kill"
     END = "journal the terminal event and free the slot"
 
 
@@ -281,9 +300,14 @@ def _ack_again(state: State, _message: Recorded) -> Decision:
 
 
 def _kill_silent(state: State, _message: Silent) -> Decision:
-    if state.killed:
-        return state, ()  # there is nothing stronger; the kernel has yet to finish
+    if state.killed or (state.record is not None and state.record.survivors):
+        return state, (Effect.LOOK_WHO_IS_LEFT,)  # there is nothing stronger
     return replace(state, killed=True), (Effect.KILL_WARDEN,)
+
+
+def _stuck(state: State, message: Stuck) -> Decision:
+    """The one end without proof: it says so, and who is left."""
+    return _end(replace(state, stuck=message.pids))
 
 
 def _distrust(state: State, message: Misbehaved) -> Decision:
@@ -303,6 +327,7 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.QUEUED, Silent): _ignore,
     (Phase.QUEUED, Misbehaved): _ignore,
     (Phase.QUEUED, WardenGone): _ignore,
+    (Phase.QUEUED, Stuck): _ignore,
     # the zygote was asked
     (Phase.FORKING, Admitted): _ignore,
     (Phase.FORKING, WardenForked): _forked,
@@ -313,6 +338,7 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.FORKING, Silent): _fork_silent,
     (Phase.FORKING, Misbehaved): _ignore,
     (Phase.FORKING, WardenGone): _end,
+    (Phase.FORKING, Stuck): _stuck,
     # the warden exists
     (Phase.STARTING, Admitted): _ignore,
     (Phase.STARTING, WardenForked): _ignore,
@@ -323,6 +349,7 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.STARTING, Silent): _start_silent,
     (Phase.STARTING, Misbehaved): _distrust,
     (Phase.STARTING, WardenGone): _end,
+    (Phase.STARTING, Stuck): _stuck,
     # the agent runs
     (Phase.RUNNING, Admitted): _ignore,
     (Phase.RUNNING, WardenForked): _ignore,
@@ -333,6 +360,7 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.RUNNING, Silent): _never_returned,
     (Phase.RUNNING, Misbehaved): _distrust,
     (Phase.RUNNING, WardenGone): _end,
+    (Phase.RUNNING, Stuck): _stuck,
     # a stop is under way
     (Phase.STOPPING, Admitted): _ignore,
     (Phase.STOPPING, WardenForked): _ignore,
@@ -343,6 +371,7 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.STOPPING, Silent): _kill_silent,
     (Phase.STOPPING, Misbehaved): _distrust,
     (Phase.STOPPING, WardenGone): _end,
+    (Phase.STOPPING, Stuck): _stuck,
     # only the proof is missing
     (Phase.EXITED, Admitted): _ignore,
     (Phase.EXITED, WardenForked): _ignore,
@@ -353,6 +382,7 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.EXITED, Silent): _kill_silent,
     (Phase.EXITED, Misbehaved): _ignore,
     (Phase.EXITED, WardenGone): _end,
+    (Phase.EXITED, Stuck): _stuck,
     # over
     (Phase.ENDED, Admitted): _ignore,
     (Phase.ENDED, WardenForked): _forked_late,
@@ -363,4 +393,5 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.ENDED, Silent): _ignore,
     (Phase.ENDED, Misbehaved): _ignore,
     (Phase.ENDED, WardenGone): _ignore,
+    (Phase.ENDED, Stuck): _ignore,
 }

@@ -46,7 +46,8 @@ from .records import (
 )
 from .room import Room
 from .stopping import StopAsked, longest_s
-from .verdict import Verdict, verdict
+from .survivors import described
+from .verdict import Verdict, survivors, verdict
 
 INTERRUPT_MESSAGE = "Stop requested via API"
 #: A turn's events that are more than this are only announced, and read from the journal: the queues of the feed are
@@ -102,6 +103,18 @@ class House(Protocol):
 
     def admit(self) -> None:
         """Start the waiting runs that there is a slot for."""
+
+    def kill_leaf(self, run: "LiveRun") -> None:
+        """SIGKILL to all in the run's cgroup, if it has one."""
+
+    def left_of(self, run: "LiveRun") -> list[int]:
+        """The live processes of the run: its warden, all below it, all in its cgroup."""
+
+    def outlived(self, run: "LiveRun", pids: list[int]) -> None:
+        """These outlived a kill: no new run for this agent until they are gone."""
+
+    def quarantined(self, agent: str) -> str | None:
+        """Why the agent gets no new run, if that is so."""
 
     def memory_was_short(self) -> bool:
         """Whether the kernel killed somebody lately for want of memory."""
@@ -256,6 +269,8 @@ class LiveRun:
                     self._exit_acked = True
                     self._relax()
                 self._expect(self._house.kill_silence_s, "the warden's exit")
+            case Effect.LOOK_WHO_IS_LEFT:
+                self._look_who_is_left()
             case Effect.END:
                 self._end()
             case _:
@@ -319,12 +334,28 @@ class LiveRun:
         if self.pidfd is not None:
             pidfd = self.pidfd
             self._house.then(lambda: _kill(pidfd))
+            self._house.then(lambda: self._house.kill_leaf(self))
+        # Where no namespace ends the rest with it, the zygote does, and needs its time.
+        within_s = PATIENCE_S if self._house.rung.gone_with_warden else 2 * PATIENCE_S
+        self._expect(within_s, "the end of what was killed")
+
+    def _look_who_is_left(self) -> None:
+        """Nobody: then the proof is on its way."""
+        left = self._house.left_of(self)
+        if left:
+            self.advance(lifecycle.Stuck(tuple(left)))
+        else:
+            self._relax()
+            self._expect(PATIENCE_S, "the proof")
 
     def _end(self) -> None:
         self._relax()
         took_ms = None if self._stop_began is None else (self._house.clock() - self._stop_began) * 1000
-        self._write_end(verdict(self.state, self.proof, took_ms))
+        left = survivors(self.state)
+        self._write_end(verdict(self.state, self.proof, took_ms, [described(pid) for pid in left]))
         self._house.ended(self)
+        if left:
+            self._house.outlived(self, left)
 
     def lose(self, proof: str, error: str) -> None:
         """End a run of an earlier supervisor that can't be taken up again, and of which nothing is left."""

@@ -132,6 +132,7 @@ class Refusal(Message, frozen=True, tag="refused"):
         "invalid_value",
         "run_not_live",
         "stack_unavailable",
+        "agent_quarantined",
     ]
     message: str
     param: str | None = None
@@ -162,7 +163,7 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
     restart: str = "temporary"
     limits: dict[str, float] = {}
     containment: Containment = Containment()
-    health: Literal["ready", "starting", "down", "idle"] = "idle"
+    health: Literal["ready", "starting", "down", "idle", "quarantined"] = "idle"
     live_runs: int = 0
     warnings: list[str] = []
 
@@ -411,13 +412,14 @@ class ForkFailed(Message, frozen=True, tag="fork_failed"):
 
 
 class WardenReaped(Message, frozen=True, tag="reaped"):
-    """The zygote waited for a warden and ended every orphan that it left: `swept` of them, none is alive."""
+    """The zygote waited for a warden and ended every orphan that it left: `swept` of them, all but `survivors`."""
 
     run_id: str
     attempt: int
     pid: int
     status: int
     swept: int
+    survivors: list[int] = []
 
 
 class PreloadFailed(Message, frozen=True, tag="preload_failed"):

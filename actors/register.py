@@ -1,7 +1,7 @@
 """The runs that have not ended: who is there, who waits for a slot."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from . import admission
 from .live_run import LiveRun
@@ -59,11 +59,12 @@ class Register:
         self._runs[run.record.run_id] = run
         self._slots[run.record.agent] += 1
 
-    def admit(self) -> Iterable[LiveRun]:
-        """Runs that may start now; from here on each holds a slot until `leave`."""
+    def admit(self, held_back: Collection[str] = ()) -> Iterable[LiveRun]:
+        """Runs that may start now, of agents that are not held back; each holds a slot from here on until `leave`."""
         if not self._queue:
             return []
-        waiting = ((run_id, run.record.agent) for run_id, run in self._queue.items())
+        named = ((run_id, run.record.agent) for run_id, run in self._queue.items())
+        waiting = (each for each in named if each[1] not in held_back)
         admitted = admission.admissible(waiting, self._slots, self._max_live, self._max_concurrent)
         return [self._take_slot(run_id) for run_id in admitted]
 

@@ -26,7 +26,7 @@ from .containment import linux, oom
 from .containment.findings import Found
 from .containment.leaves import Leaves
 from .containment.probe import check_required, probe
-from .containment.reaping import children, reap_dead
+from .containment.reaping import own_children, reap_dead
 from .containment.wall_probe import probe_walls
 from .errors import BadMessage, ContainmentMissing, StateFolderUnusable
 from .journal.lock import StateLock
@@ -212,12 +212,12 @@ class Root(Actor):
         ours = {role.pid for role in (self._supervisor, *self._facades)} | set(keep)
 
         def kill_round() -> None:
-            for pid in set(children(os.getpid())) - ours:
+            for pid in set(own_children()) - ours:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
         deadline = time.monotonic() + SWEEP_S
-        while (left := set(children(os.getpid())) - ours) and time.monotonic() < deadline:
+        while (left := set(own_children()) - ours) and time.monotonic() < deadline:
             kill_round()
             reap_dead(self._reaped)
             os.sched_yield()

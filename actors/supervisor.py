@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from . import birth, lifecycle, readoption, wire
+from . import birth, lifecycle, readoption, survivors, wire
 from .actor import Actor
 from .commands import Commands
 from .containment import walls
@@ -44,6 +44,7 @@ from .messages import (
     ToRun,
 )
 from .opening import open_journal
+from .quarantine import Quarantine
 from .records import Containment
 from .register import Register
 from .roles import SupervisorStart
@@ -89,6 +90,7 @@ class Supervisor(Actor):
         self.rung = RUNGS[start.found.rung]
         self.holders = holders(start.found)
         self._oom_kills = OomKills()
+        self._quarantine = Quarantine(self, self._quarantine_changed)
         self._containments = {
             name: Containment(
                 kill=self.rung.level,
@@ -197,6 +199,7 @@ class Supervisor(Actor):
         """Commit, and give everything back. Blocks some ms for the zygotes."""
         self.turn_ended()
         self._forking.close()
+        self._quarantine.close()
         for socket_ in (self._commands_inbox, self._wardens, self._feed):
             socket_.close()
         self._post.close()
@@ -277,6 +280,27 @@ class Supervisor(Actor):
         self._oom_kills.look()
         self.after(OOM_LOOK_S, self._look_for_oom_kills)
 
+    def kill_leaf(self, run: LiveRun) -> None:
+        """SIGKILL to all in the run's cgroup, if it has one."""
+        self._forking.leaves.kill(run.record.leaf)
+
+    def left_of(self, run: LiveRun) -> list[int]:
+        """The live processes of the run."""
+        warden = None if run.warden is None else run.warden.pid
+        return survivors.left_of(warden, self._forking.leaves.processes(run.record.leaf))
+
+    def outlived(self, run: LiveRun, pids: list[int]) -> None:
+        """No new run for this agent until they are gone."""
+        self._quarantine.begin(run.record.agent, pids)
+
+    def quarantined(self, agent: str) -> str | None:
+        """Why the agent gets no new run, if that is so."""
+        return self._quarantine.why(agent)
+
+    def _quarantine_changed(self, line: str) -> None:
+        sys.stderr.write(f"runward: {line}\n")
+        self.admit()
+
     def memory_was_short(self) -> bool:
         """Whether the kernel killed somebody lately for want of memory."""
         return self._oom_kills.lately()
@@ -286,7 +310,7 @@ class Supervisor(Actor):
     def admit(self) -> None:
         """Start the waiting runs that there is a slot for."""
         if not self._commands.closing:
-            for run in self._register.admit():
+            for run in self._register.admit(self._quarantine.agents):
                 run.advance(lifecycle.Admitted())
 
     def fork(self, run: LiveRun) -> None:

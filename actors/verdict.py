@@ -1,7 +1,10 @@
 """What an end is called: status, reason and words, from the facts alone. Pure."""
 
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from .lifecycle import State
 from .messages import ExitRecord
@@ -23,8 +26,13 @@ class Verdict:
     usage: Usage | None = None
 
 
-def verdict(state: State, proof: str, took_ms: float | None) -> Verdict:
-    """Judge an ended attempt. `proof` and `took_ms` are the supervisor's own, for when the warden left no record."""
+def verdict(state: State, proof: str, took_ms: float | None, left: Sequence[str] = ()) -> Verdict:
+    """Judge an ended attempt. `proof` and `took_ms` are the supervisor's own, for when the warden left no record.
+
+    `left`: who outlived the kill, in words.
+    """
+    if pids := survivors(state):
+        return _stuck(state, pids, left, took_ms)
     if state.record is None:
         return _unrecorded(state, proof, took_ms)
     record = state.record
@@ -68,8 +76,6 @@ def _stopped_unrecorded(state: State, proof: str, took_ms: float | None) -> Verd
 
 
 def _judged(state: State, record: ExitRecord) -> tuple[Status, Reason, str | None]:
-    if record.survivors:
-        return _stuck(record)
     if record.limit is LimitReason.OUT_OF_MEMORY:
         return (
             Status.FAILED,
@@ -91,9 +97,16 @@ def _took_ms(state: State, record: ExitRecord, took_ms: float | None) -> float |
     return record.took_ms if took_ms is None else max(took_ms, record.took_ms)
 
 
-def _stuck(record: ExitRecord) -> tuple[Status, Reason, str | None]:
-    pids = ", ".join(map(str, record.survivors))
-    return Status.FAILED, Reason.KILL_STUCK, f"these processes did not die: {pids}"
+def survivors(state: State) -> list[int]:
+    """Pids of who outlived the kill: by the supervisor's own look, else by the warden's."""
+    return list(state.stuck) or ([] if state.record is None else state.record.survivors)
+
+
+def _stuck(state: State, pids: list[int], left: Sequence[str], took_ms: float | None) -> Verdict:
+    error = f"these processes did not die: {', '.join(left or map(str, pids))}"
+    exit = Exit(rung="kill", took_ms=took_ms) if state.record is None else _receipt(state.record, "", took_ms)
+    exit = msgspec.structs.replace(exit, proof=None, survivors=pids)
+    return Verdict(Status.FAILED, Reason.KILL_STUCK, exit, error=error)
 
 
 def _by_itself(record: ExitRecord) -> tuple[Status, Reason, str | None]:

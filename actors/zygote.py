@@ -19,7 +19,7 @@ from . import birth, preloading, rehearsal, stack_pipe, warden, wire
 from .actor import Actor
 from .containment import rungs
 from .containment.linux import Child, become_subreaper
-from .containment.reaping import children, host_pid
+from .containment.reaping import own_children
 from .containment.walls import Walls
 from .errors import BadMessage
 from .messages import Fork, Forked, ForkFailed, FromZygote, PreloadFailed, WardenReaped, ZygoteReady
@@ -126,23 +126,27 @@ class Zygote(Actor):
                 return
             asked = self._wardens.pop(pid, None)
             if asked is not None:
-                swept = 0 if self._rung.gone_with_warden else self._sweep()
-                self._tell(WardenReaped(asked.run_id, asked.attempt, pid, status, swept))
+                swept, left = (0, []) if self._rung.gone_with_warden else self._sweep()
+                self._tell(WardenReaped(asked.run_id, asked.attempt, pid, status, swept, left))
 
-    def _sweep(self) -> int:
-        """End the orphans of a dead warden: they became our children, and no warden of ours is among them."""
+    def _sweep(self) -> tuple[int, list[int]]:
+        """End the orphans of a dead warden: they became our children, and no warden of ours is among them.
+
+        How many there were, and who is left of them.
+        """
         swept: set[int] = set()
+        orphans: set[int] = set()
         deadline = time.monotonic() + 2.0
         while time.monotonic() < deadline:
-            orphans = set(children(host_pid())) - self._wardens.keys()
+            orphans = set(own_children()) - self._wardens.keys()
             if not orphans:
-                break
+                return len(swept), []
             swept |= orphans
             for pid in orphans:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, os.WNOHANG)
             os.sched_yield()
-        return len(swept)
+        return len(swept), sorted(orphans)
 
     def _tell(self, message: FromZygote, descriptors: tuple[int, ...] = ()) -> None:
         try:

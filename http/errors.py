@@ -51,6 +51,7 @@ KINDS: dict[str, Kind] = {
     "internal_error": Kind(500, _SERVER),
     "too_many_connections": Kind(503, _SERVER),
     "supervisor_unreachable": Kind(503, _SERVER),
+    "agent_quarantined": Kind(503, _SERVER),
     "shutting_down": Kind(503, _SERVER),
     "stack_unavailable": Kind(504, _SERVER),
     "journal_full": Kind(507, _SERVER),

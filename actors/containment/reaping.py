@@ -89,6 +89,12 @@ def by_parent(pid: int) -> list[int]:
     return found
 
 
+def own_children() -> list[int]:
+    """The caller's, the live and the dead."""
+    own = host_pid()
+    return children(own) or by_parent(own)
+
+
 def descendants(pid: int) -> list[int]:
     """All pids below a process, parents first. A snapshot: what forks meanwhile may be missing."""
     found = children(pid)

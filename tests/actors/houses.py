@@ -77,6 +77,9 @@ class FakeHouse:
         self.rung = PIDNS
         self.holders = holders(Found(rung="pidns", user_namespace=True))
         self.short_of_memory = False
+        self.left: list[int] = []  # who outlived a kill
+        self.leaves_killed: list[LiveRun] = []
+        self.stuck: list[tuple[LiveRun, list[int]]] = []
         self.start_timeout_s = 30.0
         self.kill_silence_s = 0.25
         self.batches_in_flight = 2
@@ -91,6 +94,18 @@ class FakeHouse:
 
     def clock(self) -> float:
         return self.time_s
+
+    def kill_leaf(self, run: LiveRun) -> None:
+        self.leaves_killed.append(run)
+
+    def left_of(self, _run: LiveRun) -> list[int]:
+        return self.left
+
+    def outlived(self, run: LiveRun, pids: list[int]) -> None:
+        self.stuck.append((run, pids))
+
+    def quarantined(self, _agent: str) -> str | None:
+        return None
 
     def memory_was_short(self) -> bool:
         return self.short_of_memory

@@ -17,6 +17,7 @@ from runward.actors.lifecycle import (
     State,
     StopPlan,
     StopWanted,
+    Stuck,
     WardenForked,
     WardenGone,
     step,
@@ -57,10 +58,11 @@ RECORDED = Recorded(a_record())
 SILENT = Silent("it did not come")
 MISBEHAVED = Misbehaved("it lied")
 GONE = WardenGone()
+STUCK = Stuck((7, 8))
 
 #: One of each.
 MESSAGES: tuple[LifeMessage, ...] = (
-    *(ADMITTED, FORKED, NOT_FORKED, GREETED, STOP, RECORDED, SILENT, MISBEHAVED, GONE),
+    *(ADMITTED, FORKED, NOT_FORKED, GREETED, STOP, RECORDED, SILENT, MISBEHAVED, GONE, STUCK),
 )
 
 

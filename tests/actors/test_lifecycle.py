@@ -11,6 +11,7 @@ from runward.actors.lifecycle import (
     Effect,
     LifeMessage,
     Phase,
+    Recorded,
     State,
     StopPlan,
     StopWanted,
@@ -31,13 +32,15 @@ from .lives import (
     SHUTDOWN,
     SILENT,
     STOP,
+    STUCK,
     a_record,
     live,
 )
 
 FORK, EXPECT_HELLO, BEGIN, RESUME = Effect.FORK, Effect.EXPECT_HELLO, Effect.BEGIN, Effect.RESUME
 ANNOUNCE, TELL, KILL = Effect.ANNOUNCE_STOP, Effect.TELL_STOP, Effect.KILL_WARDEN
-ACK, END = Effect.ACK_EXIT, Effect.END
+ACK, LOOK, END = Effect.ACK_EXIT, Effect.LOOK_WHO_IS_LEFT, Effect.END
+LEFT = Recorded(a_record(survivors=[7]))
 
 
 def test_every_pair_of_phase_and_message_is_in_the_table() -> None:
@@ -154,6 +157,27 @@ HISTORIES = [
         [
             *((ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (GREETED, (BEGIN,)), (STOP, (ANNOUNCE, TELL))),
             *((SILENT, (KILL,)), (RECORDED, (ACK,)), (GONE, (END,))),
+        ],
+    ),
+    History(
+        "what was killed does not die, which is its end, and is told as such",
+        [
+            *((ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (GREETED, (BEGIN,)), (STOP, (ANNOUNCE, TELL))),
+            *((SILENT, (KILL,)), (SILENT, (LOOK,)), (STUCK, (END,)), (GONE, ()), (STUCK, ())),
+        ],
+    ),
+    History(
+        "what was killed does not die in time, and then it does",
+        [
+            *((ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (STOP, (ANNOUNCE, KILL))),
+            *((SILENT, (LOOK,)), (SILENT, (LOOK,)), (GONE, (END,))),
+        ],
+    ),
+    History(
+        "a warden said who would not die, and can not go itself",
+        [
+            *((ADMITTED, (FORK,)), (FORKED, (EXPECT_HELLO,)), (GREETED, (BEGIN,)), (STOP, (ANNOUNCE, TELL))),
+            *((LEFT, (ACK,)), (SILENT, (LOOK,)), (STUCK, (END,))),
         ],
     ),
     History(

@@ -331,3 +331,42 @@ def test_who_was_stopped_was_stopped_however_short_memory_was(house: FakeHouse) 
     stop(run, mode="kill")
     exited(run, code=None, signal=9, rung="kill", stopped=True)
     assert house.journal.saved[-1]["reason"] == Reason.KILLED
+
+
+def test_who_does_not_die_of_the_kill_ends_the_run_without_proof_and_is_told_of(
+    house: FakeHouse, killed: list[int]
+) -> None:
+    run = running(house)
+    stop(run, "kill")
+    house.commit()
+    house.pass_time(0.3)
+    house.commit()
+    assert (killed, house.leaves_killed) == ([PIDFD], [run])
+    house.left = [2**22 + 1]
+    house.pass_time(1.9)
+    assert house.gone == []
+    house.pass_time(0.2)
+    house.commit()
+    assert house.gone == [run]
+    saved = house.journal.saved[-1]
+    assert (saved["status"], saved["reason"]) == ("failed", "kill_stuck")
+    assert saved["error"] == "these processes did not die: 4194305 (gone by now)"
+    assert saved["exit"]["survivors"] == [2**22 + 1]
+    assert saved["exit"].get("proof") is None
+    assert house.stuck == [(run, [2**22 + 1])]
+
+
+def test_who_is_gone_when_it_is_looked_for_is_proved_in_time(house: FakeHouse, killed: list[int]) -> None:
+    run = running(house)
+    stop(run, "kill")
+    house.commit()
+    for _ in range(5):
+        house.pass_time(2.1)
+        house.commit()
+    assert house.gone == []
+    run.proof = "pidns"
+    run.advance(WardenGone())
+    house.commit()
+    assert (house.gone, house.stuck) == ([run], [])
+    assert house.journal.saved[-1]["reason"] == "killed"
+    assert killed == [PIDFD]

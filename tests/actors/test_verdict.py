@@ -269,3 +269,16 @@ def test_a_record_with_a_limit_that_there_is_not_raises_nothing() -> None:
         return
     assert isinstance(record, Exited)
     verdict(ended(record.record), "pidns", 1.0)
+
+
+def test_who_outlived_the_kill_is_named_and_nothing_is_called_proved() -> None:
+    state = ended(stop=PLAN, killed=True, stuck=(7, 8))
+    end = verdict(state, "pidns", 1.0, ["7 (sh, state D, waiting in nfs)", "8 (gone by now)"])
+    assert (end.status, end.reason) == (Status.FAILED, Reason.KILL_STUCK)
+    assert end.error == "these processes did not die: 7 (sh, state D, waiting in nfs), 8 (gone by now)"
+    assert (end.exit.proof, end.exit.survivors, end.exit.took_ms) == (None, [7, 8], 1.0)
+
+
+def test_the_supervisors_own_look_counts_before_the_wardens() -> None:
+    assert verdict(ended(a_record(survivors=[7])), "pidns", 1.0).exit.survivors == [7]
+    assert verdict(ended(a_record(survivors=[7]), stuck=(9,)), "pidns", 1.0).exit.survivors == [9]
