@@ -48,7 +48,9 @@ class Commands:
         self._register = register
         self._forking = forking
         self._replays = Replays(house.journal)
-        self._forgetting = Forgetting(house, Path(settings.state.dir))
+        self._forgetting = Forgetting(
+            house, Path(settings.state.dir), lambda run_id: forking.folders.forget(run_id)
+        )
         self._stacks = stacks
         self._began = house.clock()
         self.closing = False

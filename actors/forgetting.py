@@ -27,9 +27,11 @@ class House(Protocol):
 class Forgetting:
     """Removes runs, and goes on with those of which an earlier supervisor left events behind."""
 
-    def __init__(self, house: House, state_dir: Path) -> None:
+    def __init__(self, house: House, state_dir: Path, folder: Callable[[str], object]) -> None:
+        """`folder` throws away the work folder that a run kept."""
         self._house = house
         self._state_dir = str(state_dir)
+        self._folder = folder
         self._sweeping = False
         self._sweep_on()
 
@@ -37,6 +39,7 @@ class Forgetting:
         """Remove an ended run; files go once the journal has forgotten it, and many events a bit later."""
         self._house.journal.delete_run(key)
         self._house.then(partial(logs.remove, self._state_dir, run_id))
+        self._house.then(partial(self._folder, run_id))
         self._sweep_on()
 
     def _sweep_on(self) -> None:

@@ -20,11 +20,12 @@ from .containment.rungs import RUNGS
 from .errors import AskTimeout
 from .live_run import LiveRun
 from .mailbox import Guard, KeyPair
-from .messages import Fork, Forked, ForkFailed, FromZygote, Place, PreloadFailed, WardenReaped, ZygoteReady
+from .messages import Fork, Forked, ForkFailed, FromZygote, PreloadFailed, WardenReaped, ZygoteReady
 from .records import Kind, ProcessIdentity
 from .register import Register
 from .roles import SupervisorStart, ZygoteStart
 from .sweeping import Sweeping
+from .work_folders import WorkFolders
 from .zygotes import ZygoteLink
 
 LAST_WORDS_S = 0.05  # what a warden sent just before it died may still be on its way
@@ -56,6 +57,7 @@ class Forking:
         self._unreaped: list[LiveRun] = []  # their wardens are gone, and their zygotes have yet to say so
         self._root_pidfd = os.pidfd_open(os.getppid())
         self.leaves = Leaves(start.found.places, start.state_dir)
+        self.folders = WorkFolders(actor, start.state_dir, start.found.walls_held)
         self._boot_id = boot_id
         self._rung = RUNGS[start.found.rung]
         self._links = {name: self._link(start, boot_id, name) for name in start.settings.agents}
@@ -86,8 +88,9 @@ class Forking:
     # ── the agents ───────────────────────────────────────────────────────────────────────────────
 
     def take_over(self) -> None:
-        """End what an earlier supervisor left in its leaves, all but the runs that were taken up again."""
+        """End what an earlier supervisor left in leaves and folders, all but the runs that were taken up again."""
         self.leaves.take_over(run.record.leaf for run in self._register.all())
+        self.folders.take_over(run.record.run_id for run in self._register.all())
 
     def warm_up(self) -> None:
         """Start the zygotes that are surely wanted: the operator's own agents and the default one."""
@@ -109,6 +112,7 @@ class Forking:
             link.close()
         os.close(self._root_pidfd)
         self.leaves.remove_all()
+        self.folders.close()
 
     # ── a warden comes ───────────────────────────────────────────────────────────────────────────
 
@@ -137,10 +141,12 @@ class Forking:
             self._not_forked(run, f"its zygote took no request: {error}")
 
     def _fork_for(self, run: LiveRun) -> Fork:
-        memory_bytes, pids = (int(run.record.limits.get(name, 0)) for name in ("memory_bytes", "pids"))
+        memory_bytes, pids, size_bytes = (
+            int(run.record.limits.get(name, 0)) for name in ("memory_bytes", "pids", "work_folder_bytes")
+        )
         pids += limits.own_threads(self._settings.agents[run.record.agent]) if pids else 0
         run.record.leaf = self.leaves.take(memory_bytes, pids)
-        place = Place(int(run.record.limits.get("work_folder_bytes", 0)))
+        place = self.folders.place(run.record.run_id, self._settings.agents[run.record.agent], size_bytes)
         return Fork(run.record.run_id, run.record.attempt, place, run.record.leaf)
 
     def _descriptors(self, run: LiveRun) -> list[int]:
@@ -271,6 +277,7 @@ class Forking:
         if self._keeps_logs:
             logs.remove_empty(self._state_dir, run.record.run_id)
         self.leaves.give_back(run.record.leaf)
+        self.folders.ended(run.record.run_id)
         if run.kind is not None:
             self.kinds[run.record.agent] = run.kind
 

@@ -368,9 +368,14 @@ ToRun = Go | Stop | EventsAcked | ExitAcked | TakeStack
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a run may write, and how much: `size_bytes` in memory; 0 is no limit."""
+    """Where a run may write, and how much: `size_bytes` in memory; 0 is no limit.
+
+    `work`: a folder of the host's that is its work folder instead; `temporary`: one in place of /tmp. "": in memory.
+    """
 
     size_bytes: int = 0
+    work: str = ""
+    temporary: str = ""
 
 
 class Fork(Message, frozen=True, tag="fork"):

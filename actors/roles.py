@@ -75,6 +75,12 @@ class FacadeStart(msgspec.Struct, frozen=True, kw_only=True):
     link_token_hash: str  # of the one-time token in the link that `serve` prints; "" for none
 
 
+class JanitorStart(msgspec.Struct, frozen=True):
+    """For `janitor.begin`."""
+
+    folder: str  # to be emptied
+
+
 class ZygoteStart(msgspec.Struct, frozen=True, kw_only=True):
     """For `zygote.main`: one agent's, and nothing secret."""
 

@@ -40,6 +40,7 @@ from .kinds import (
     VariableName,
     WallName,
     WholeSeconds,
+    WorkFolder,
 )
 
 
@@ -178,6 +179,7 @@ class AgentSpec(Section, frozen=True, kw_only=True):
     network: Network = "none"
     allow_hosts: tuple[Host, ...] = ()
     paths: AgentPaths = AgentPaths()
+    work_folder: WorkFolder = "discard"
     limits: Limits = Limits()
     restart: Restart = "temporary"
     max_concurrent: Count = 0

@@ -43,8 +43,8 @@ _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 
 _SYS_CLONE3 = 435  # the same number on every architecture, as are all since
 _SYS_MOUNT_SETATTR = 442
-_SYS_LANDLOCK_CREATE_RULESET = 444
-_LANDLOCK_CREATE_RULESET_VERSION = 1
+_SYS_LANDLOCK_CREATE_RULESET, _SYS_LANDLOCK_ADD_RULE, _SYS_LANDLOCK_RESTRICT_SELF = 444, 445, 446
+_LANDLOCK_CREATE_RULESET_VERSION, _LANDLOCK_RULE_PATH_BENEATH = 1, 1
 _MACHINES = frozenset({"x86_64", "aarch64"})
 
 #: Of `signal`, without the enums that it makes of all it gives back: for those a fresh fork copies 80 pages.
@@ -208,11 +208,22 @@ def restrict_mounts(target: bytes, flags: int) -> None:
 
 def landlock_abi() -> int:
     """Which version of landlock(7) there is. Raises OSError: ENOSYS not built in, EOPNOTSUPP switched off."""
-    abi = _raw_syscall(_SYS_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_CREATE_RULESET_VERSION)
-    if abi < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return int(abi)
+    return _positive(_raw_syscall(_SYS_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_CREATE_RULESET_VERSION))
+
+
+def landlock_ruleset(attributes: bytes) -> int:
+    """A descriptor of a new ruleset, made of a `struct landlock_ruleset_attr`."""
+    return _positive(_raw_syscall(_SYS_LANDLOCK_CREATE_RULESET, attributes, len(attributes), 0))
+
+
+def landlock_allow(ruleset: int, rule: bytes) -> None:
+    """Add a `struct landlock_path_beneath_attr`."""
+    _positive(_raw_syscall(_SYS_LANDLOCK_ADD_RULE, ruleset, _LANDLOCK_RULE_PATH_BENEATH, rule, 0))
+
+
+def landlock_restrict(ruleset: int) -> None:
+    """Hold this thread and all that it will fork to the ruleset. Needs `no_new_privs`."""
+    _positive(_raw_syscall(_SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0))
 
 
 def drop_capabilities() -> None:
@@ -269,6 +280,12 @@ def _prctl(option: int, value: int) -> None:
 def _check(result: int) -> None:
     if result != 0:
         raise _error()
+
+
+def _positive(result: int) -> int:
+    if result < 0:
+        raise _error()
+    return result
 
 
 def _error(path: bytes | None = None) -> OSError:

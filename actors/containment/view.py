@@ -16,8 +16,8 @@ from .visible import Visible, below_any, is_below
 #: Where a run finds itself: its current folder, HOME, and `run.work_folder`. In /tmp, which is private anyhow.
 WORK_FOLDER = "/tmp/runward"
 TEMPORARY = "/tmp"
-_PRIVATE = (TEMPORARY, "/dev/shm")  # a run's own, and writable
-_OURS = (*_PRIVATE, "/proc", "/dev")  # what is declared above or at these does not replace them
+PRIVATE = (TEMPORARY, "/dev/shm")  # a run's own, and writable
+_OURS = (*PRIVATE, "/proc", "/dev")  # what is declared above or at these does not replace them
 _DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom"))
 _LINKS = {
     "/dev/fd": "/proc/self/fd",
@@ -42,7 +42,7 @@ class View:
         self._proc = b"" if alone else b"hidepid=2"
         readable = [path for path in seen.readable if path not in _OURS]
         devices = [path for path in _DEVICES if os.path.exists(path)]
-        inside = [path for path in readable if below_any(path, _PRIVATE)]
+        inside = [path for path in readable if below_any(path, PRIVATE)]
         outside = [path for path in readable if path not in inside]
         writable = [path for path in seen.writable if path not in _OURS]
         self._folders, self._files = _mountpoints([*outside, *devices, *inside, *writable], seen.links)
@@ -52,10 +52,11 @@ class View:
         self._writable = [(path.encode(), _at(path)) for path in writable]
         self._hidden = [(_NOTHING if os.path.isdir(path) else _EMPTY_FILE, _at(path)) for path in seen.hidden]
 
-    def make(self, size_bytes: int) -> None:
+    def make(self, size_bytes: int, work: bytes = b"") -> None:
         """Have it for root, and be in the work folder. In a new mount namespace, by who may mount there.
 
-        `size_bytes`: as much as the run may write. Raises OSError, with the path.
+        `size_bytes`: as much as the run may write in memory. `work`: a folder of the host's to be its work folder.
+        Raises OSError, with the path.
         """
         linux.mount(None, b"/", None, MS_REC | MS_PRIVATE)
         inodes = size_bytes // _BYTES_AN_INODE + _FEWEST_INODES
@@ -70,6 +71,9 @@ class View:
             linux.mount(source, target, None, MS_BIND | MS_REC)
         linux.restrict_mounts(b"root", MS_RDONLY | MS_NOSUID)
         self._show_more()
+        if work:
+            linux.mount(work, _at(WORK_FOLDER), None, MS_BIND)
+            linux.restrict_mounts(_at(WORK_FOLDER), _PLAIN)
         linux.mount(b"tmp", b"root/tmp", None, MS_BIND | MS_REC)
         linux.mount(b"shm", b"root/dev/shm", None, MS_BIND | MS_REC)
         linux.mount(b"proc", b"root/proc", b"proc", MS_RDONLY | _PLAIN | MS_NOEXEC, self._proc)

@@ -135,7 +135,7 @@ def _python() -> Iterator[str]:
     yield from (path for path in sys.path if path)
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     yield package
-    yield from (entry.path for entry in os.scandir(package) if entry.is_dir())  # a checkout's are links
+    yield from (f"{package}/{name}" for name in os.listdir(package))  # a checkout's are links
 
 
 def _certificates() -> Iterator[str]:

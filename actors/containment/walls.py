@@ -17,13 +17,14 @@ from ...config.sections import AgentSpec
 from ..errors import WallFailed
 from ..messages import Place
 from . import linux, seccomp
-from .view import TEMPORARY, WORK_FOLDER, View
+from .landlock import Landlock
+from .view import PRIVATE, TEMPORARY, WORK_FOLDER, View
 from .visible import visible
 
 MOUNTS, IPC, UTS, NETWORK = "mounts", "ipc", "uts", "network"
-CAPABILITIES, SECCOMP = "capabilities", "seccomp"
+LANDLOCK, CAPABILITIES, SECCOMP = "landlock", "capabilities", "seccomp"
 #: All there are, in the order in which they are raised: what comes later takes away what the earlier need.
-WALLS = (MOUNTS, IPC, UTS, NETWORK, CAPABILITIES, SECCOMP)
+WALLS = (MOUNTS, IPC, UTS, NETWORK, LANDLOCK, CAPABILITIES, SECCOMP)
 
 _NAMESPACES = {
     MOUNTS: linux.CLONE_NEWNS,
@@ -31,13 +32,15 @@ _NAMESPACES = {
     UTS: linux.CLONE_NEWUTS,
     NETWORK: linux.CLONE_NEWNET,
 }
+#: What each holds: axis → by what.
 _HOLDS = {
-    MOUNTS: ("files", "own root"),
-    IPC: ("ipc", "namespace"),
-    UTS: ("hostname", "namespace"),
-    NETWORK: ("network", "namespace"),
-    CAPABILITIES: ("privileges", "no capabilities"),
-    SECCOMP: ("system_calls", "seccomp"),
+    MOUNTS: {"files": "own root"},
+    IPC: {"ipc": "namespace"},
+    UTS: {"hostname": "namespace"},
+    NETWORK: {"network": "namespace"},
+    LANDLOCK: {"files": "landlock", "secrets": "landlock"},
+    CAPABILITIES: {"privileges": "no capabilities"},
+    SECCOMP: {"system_calls": "seccomp"},
 }
 _HOST_NAME = "localhost"  # that every machine can resolve
 _SIOCSIFFLAGS, _IFF_UP, _IFF_RUNNING = 0x8914, 0x1, 0x40  # netdevice(7)
@@ -48,11 +51,11 @@ def held(names: Collection[str], spec: AgentSpec) -> dict[str, str]:
     """What each axis of this agent's runs is held by, as `Containment.applied` says it."""
     found: dict[str, list[str]] = {}
     for name in of_agent(names, spec):
-        axis, mechanism = _HOLDS[name]
-        found.setdefault(axis, []).append(mechanism)
+        for axis, mechanism in _HOLDS[name].items():
+            found.setdefault(axis, []).append(mechanism)
     if NETWORK not in names and SECCOMP in names and spec.network != "host":
         found["network"] = ["seccomp"]  # not even sockets
-    if MOUNTS in names and spec.limits.work_folder_bytes:
+    if MOUNTS in names and spec.limits.work_folder_bytes and spec.work_folder != "keep":
         found["work_folder"] = ["tmpfs"]
     return {axis: ", ".join(mechanisms) for axis, mechanisms in found.items()}
 
@@ -73,7 +76,9 @@ class Walls:
         may, wherever it is."""
         self.names = of_agent(names, spec)
         self._seen = visible(spec, hidden)
+        self._given = {name: spec.env[name] for name in ("HOME", "TMPDIR") if name in spec.env}
         self._view = View(self._seen, stage, alone) if MOUNTS in self.names else None
+        self._rules = self._ruleset(spec) if LANDLOCK in self.names else None
         self._namespaces = sum(flag for name, flag in _NAMESPACES.items() if name in self.names)
         # What is not dumpable has a /proc of root's. Where nobody of its uid can name it, it may have its own.
         self._may_look_at_itself = alone and os.geteuid() != 0
@@ -108,20 +113,34 @@ class Walls:
     def _steps(self, place: Place) -> Iterable[tuple[str, Callable[[], None]]]:
         """What follows the namespaces."""
         if self._view is not None:
-            yield MOUNTS, partial(self._view.make, place.size_bytes)
+            yield MOUNTS, partial(self._view.make, place.size_bytes, place.work.encode())
+        elif place.work:
+            os.chdir(place.work)
+            os.environ.update({"HOME": place.work, "TMPDIR": place.temporary} | self._given)
         yield UTS, lambda: socket.sethostname(_HOST_NAME)
         yield NETWORK, _loopback_up
+        yield LANDLOCK, partial(self._landlock, place)
         yield CAPABILITIES, linux.drop_capabilities
         yield SECCOMP, self._filter.apply
 
+    def _ruleset(self, spec: AgentSpec) -> Landlock:
+        own_network = spec.network == "host" or NETWORK in self.names
+        return Landlock(linux.landlock_abi(), self._seen, self._view is not None, own_network)
+
+    def _landlock(self, place: Place) -> None:
+        assert self._rules is not None
+        own = PRIVATE if self._view is not None else tuple(filter(None, (place.work, place.temporary)))
+        self._rules.apply(own)
+
     def _shape(self, spec: AgentSpec, alone: bool) -> seccomp.Shape:
         own_files = self._view is not None
+        on_disk = spec.work_folder == "keep" or not spec.limits.work_folder_bytes
         return seccomp.Shape(
             platform.machine(),
             alone,
             internet=spec.network == "host" or NETWORK in self.names,
             unix=spec.network == "host" or own_files,
-            lasting_files=not own_files or bool(spec.paths.writable),
+            lasting_files=not own_files or bool(spec.paths.writable) or on_disk,
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -39,7 +40,9 @@ class House(FakeHouse):
         settings = _settings(folder)
         self.register = Register(max_live=0, max_concurrent={})  # so that every run waits
         nobody: Any = None
-        self.commands = Commands(self, settings, self.register, nobody, nobody)
+        self.folders_thrown_away: list[str] = []
+        forking: Any = SimpleNamespace(folders=SimpleNamespace(forget=self.folders_thrown_away.append))
+        self.commands = Commands(self, settings, self.register, forking, nobody)
 
     def publish(self, *_: object) -> None:
         pass
@@ -183,7 +186,9 @@ def test_an_ended_run_is_forgotten_by_its_owner_alone(house: House) -> None:
     house.start(1)
     house.ask(StopRuns("s", None))
     assert house.ask(DeleteRun("d1", "run_1", "bob")).code == "run_not_found"
+    assert house.folders_thrown_away == []
     assert house.ask(DeleteRun("d2", "run_1", "alice")) == RunDeleted("d2", "run_1")
+    assert house.folders_thrown_away == ["run_1"]
     assert house.ask(DeleteRun("d3", "run_1", None)).code == "run_not_found"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ..support.leaks import short_folder
 from ..support.waiting import until
 from .houses import ORDINARY_UID, PLACES, house
 from .scene import AGENTS, ELSEWHERE, Listening, Neighbour, Scene
@@ -33,8 +34,9 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with ExitStack() as stack:
         server = stack.enter_context(house(place, tmp_path_factory, {"agents": AGENTS}))
         user = ORDINARY_UID if place[0] == "ordinary" else os.geteuid()
-        outside = server.folder / "outside"
-        outside.mkdir()
+        outside = stack.enter_context(
+            short_folder()
+        )  # beside what an agent is declared in, which it may read
         listening = stack.enter_context(closing(Listening(outside)))
         found = Scene(server, column(place), outside, listening)
         if os.geteuid() == 0:

@@ -13,6 +13,7 @@ import pytest
 
 from ..support.client import Client
 from ..support.server import AGENTS, Server, agent
+from ..support.waiting import AT_LAST_S, until
 from .houses import PLACES, house
 
 SIZE_BYTES = 16 << 20
@@ -95,24 +96,32 @@ def test_shared_memory_pools_of_processes_and_terminals_work_where_a_run_has_its
 # ── files ───────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_the_state_folder_the_sockets_and_the_configuration_are_closed(client: Client, place: Place) -> None:
+    folder = place.server.folder
+    paths = [f"{folder}/state/{name}" for name in ("journal.db", "journal.db-wal", "lock")]
+    paths += [str(path) for folder in place.server.sockets.iterdir() for path in folder.iterdir()]
+    assert all(Path(path).exists() for path in paths)
+    deeds = [f"{deed}:{path}" for path in paths for deed in ("read", "write", "remove")]
+    all_are(client, " ".join(deeds), *({"ENOENT", "EROFS"} if place.namespaces else {"EACCES"}))
+    all_are(client, f"read:{folder}/runward.toml", "done" if place.namespaces else "EACCES")
+    assert attempted(client, f"size:{folder}/runward.toml").popitem()[1] in ("0", "EACCES")
+    empty = f"list:{folder}/state/logs list:{place.server.sockets}"
+    all_are(client, empty, "ENOENT" if place.namespaces else "EACCES")
+
+
 @with_namespaces
-def test_the_state_folder_the_sockets_and_the_configuration_are_out_of_sight(
+def test_they_are_out_of_sight_where_a_run_has_a_root_of_its_own(client: Client, place: Place) -> None:
+    deeds = [
+        f"stat:{place.server.folder}/state/journal.db",
+        "list:/sys/fs/cgroup",
+        f"stat:{place.server.sockets}",
+    ]
+    all_are(client, " ".join(deeds), "ENOENT")
+
+
+def test_the_interpreter_the_agents_own_code_and_the_system_can_not_be_changed(
     client: Client, place: Place
 ) -> None:
-    folder = place.server.folder
-    state = [f"{folder}/state/{name}" for name in ("journal.db", "key", "lock", "logs")]
-    assert Path(state[0]).exists()
-    sockets = [str(path) for path in place.server.sockets.iterdir()]
-    deeds = [f"{deed}:{path}" for path in (*state, *sockets) for deed in ("read", "stat", "write", "remove")]
-    all_are(client, " ".join(deeds), "ENOENT", "EROFS")
-    assert attempted(client, f"read:{folder}/state/journal.db list:/sys/fs/cgroup") == {
-        f"read:{folder}/state/journal.db": "ENOENT",
-        "list:/sys/fs/cgroup": "ENOENT",
-    }
-
-
-@with_namespaces
-def test_the_interpreter_the_agents_own_code_and_the_system_can_not_be_changed(client: Client) -> None:
     files = (
         os.__file__,
         pytest.__file__,
@@ -120,21 +129,27 @@ def test_the_interpreter_the_agents_own_code_and_the_system_can_not_be_changed(c
         os.path.realpath(sys.executable),
         "/usr/bin/env",
     )
+    refusals = ("EROFS",) if place.namespaces else ("EACCES", "EPERM")
     deeds = [f"{deed}:{file}" for file in files for deed in ("chmod", "touch", "remove")]
-    all_are(client, " ".join(f"write:{file}" for file in files), "EROFS", "EACCES", "ETXTBSY")
-    all_are(client, " ".join(deeds), "EROFS")
+    all_are(client, " ".join(f"write:{file}" for file in files), *refusals, "EACCES", "ETXTBSY")
+    all_are(client, " ".join(deeds), *refusals)
 
 
-@with_namespaces
-def test_homes_and_the_rest_of_the_host_are_not_there(client: Client) -> None:
-    all_are(
-        client, "list:/home list:/root/.ssh read:/root/.bashrc list:/var/log list:/boot list:/srv", "ENOENT"
-    )
+def test_homes_and_the_rest_of_the_host_are_closed(client: Client, place: Place) -> None:
+    deeds = "list:/home list:/root/.ssh read:/root/.bashrc list:/var/log list:/boot list:/srv list:/var/tmp/x"
+    all_are(client, deeds, *({"ENOENT"} if place.namespaces else {"EACCES", "ENOENT"}))
 
 
-@with_namespaces
+def test_what_only_root_may_read_in_etc_root_does_not_either(client: Client) -> None:
+    secrets = "read:/etc/shadow read:/etc/gshadow read:/etc/shadow- read:/etc/sudoers"
+    all_are(client, secrets, "EACCES", "ENOENT")
+    all_are(client, "read:/etc/passwd read:/etc/hosts list:/etc/ssl/certs", "done")
+
+
 def test_a_run_writes_to_its_own_folders_and_nobody_else_sees_that(client: Client, place: Place) -> None:
-    own = ["own", f"/tmp/rw-own-{os.getpid()}", f"/dev/shm/rw-own-{os.getpid()}"]
+    own = ["own"]
+    if place.namespaces:
+        own += [f"/tmp/rw-own-{os.getpid()}", f"/dev/shm/rw-own-{os.getpid()}"]
     all_are(client, " ".join(f"write:{path}" for path in own), "done")
     all_are(client, " ".join(f"read:{path}" for path in own), "ENOENT")  # of another run
     assert not [path for path in own[1:] if Path(path).exists()]
@@ -146,8 +161,16 @@ def test_a_disk_filler_finds_its_own_folder_full(client: Client) -> None:
 
 
 def test_a_run_begins_in_its_work_folder_which_is_its_home(client: Client, place: Place) -> None:
+    where = attempted(client, "where")["where"].split()
     if place.namespaces:
-        assert attempted(client, "where") == {"where": "/tmp/runward /tmp/runward /tmp"}
+        assert where == ["/tmp/runward", "/tmp/runward", "/tmp"]
+    else:
+        folder, home, temporary = (Path(path) for path in where)
+        assert folder == home
+        assert folder.name == "work"
+        assert folder.is_relative_to(place.server.folder / "state" / "work")
+        assert temporary == folder.parent / "tmp"
+        until(lambda: not folder.parent.exists(), AT_LAST_S, "the end of its folder")
 
 
 # ── others ──────────────────────────────────────────────────────────────────────────────────────
@@ -164,6 +187,12 @@ def test_the_processes_of_the_host_are_not_seen(client: Client, place: Place) ->
         "ENOENT",
         "EACCES",
     )
+
+
+def test_the_server_gets_no_signal(client: Client, place: Place) -> None:
+    members = [place.server.pid, *(each.pid for each in place.server.members("supervisor"))]
+    deeds = " ".join(f"signal:{pid}" for pid in members)
+    all_are(client, deeds, "ESRCH" if place.pid_namespace else "EPERM")
 
 
 def test_nothing_of_its_warden_can_be_read(client: Client) -> None:
@@ -199,9 +228,13 @@ def test_what_held_a_run_is_told(client: Client, place: Place) -> None:
     expected = {"privileges": "no capabilities", "system_calls": "seccomp"}
     if place.namespaces:
         names = ("ipc", "hostname", "network")
-        expected |= {"files": "own root", "work_folder": "tmpfs", **dict.fromkeys(names, "namespace")}
+        expected |= {
+            "files": "own root, landlock",
+            "work_folder": "tmpfs",
+            **dict.fromkeys(names, "namespace"),
+        }
     else:
-        expected |= {"network": "seccomp"}
+        expected |= {"network": "seccomp", "files": "landlock"}
         assert any(each.startswith("wall mounts: ") for each in held["missing"])
     assert held["applied"].items() >= expected.items()
     assert client.ended(client.start("host", "fork"))["containment"]["applied"].get("network") is None

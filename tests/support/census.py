@@ -8,7 +8,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-MEMBERS = ("supervisor", "facade", "zygote")  # what a server without runs is made of, below its root
+MEMBERS = (
+    "supervisor",
+    "facade",
+    "zygote",
+    "janitor",
+)  # what a server without runs is made of, below its root
 _KIND = re.compile(r"^(?:anon_inode:)?\[?([a-z]+)\]?(?::\[\d+\])?$")
 
 

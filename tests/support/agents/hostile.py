@@ -31,7 +31,7 @@ def attempt(text: str, run: Run) -> dict[str, str]:
 
 def outcomes(names: list[str]) -> dict[str, str]:
     """What came of each; "deed:argument" for those that take one."""
-    return {name: outcome(_deed(name)) if name != "where" else _where() for name in names}
+    return {name: outcome(_deed(name)) for name in names}
 
 
 def _where() -> str:
@@ -45,12 +45,12 @@ def _deed(name: str) -> Callable[[], object]:
 
 
 def outcome(deed: Callable[[], object]) -> str:
-    """ "done", or the name of the errno that the deed raised."""
+    """What the deed tells, if that is text, else "done"; or the name of the errno that it raised."""
     try:
-        deed()
+        told = deed()
     except OSError as error:
         return errorcode.get(error.errno or 0, str(error))
-    return "done"
+    return told if isinstance(told, str) else "done"
 
 
 def call(name: str, *arguments: object) -> int:
@@ -210,10 +210,12 @@ WITH_ARGUMENT: dict[str, Callable[[str], object]] = {
     "read": lambda path: Path(path).read_bytes(),
     "list": os.listdir,
     "stat": os.stat,
-    "follow": os.readlink,
+    "follow": lambda path: os.readlink(path) and None,
+    "size": lambda path: str(len(Path(path).read_bytes())),
+    "signal": lambda pid: os.kill(int(pid), 0),
     "of_the_warden": _read_of_the_warden,
     "write": _write,
-    "chmod": lambda path: os.chmod(path, 0o777),
+    "chmod": lambda path: os.chmod(path, os.stat(path).st_mode & 0o777),
     "touch": os.utime,
     "remove": os.unlink,
     "enter": os.chdir,
@@ -224,6 +226,7 @@ WITH_ARGUMENT: dict[str, Callable[[str], object]] = {
     "run": lambda program: subprocess.run([program], check=True, capture_output=True),
 }
 DEEDS: dict[str, Callable[[], object]] = {
+    "where": _where,
     # namespaces and mounts
     "unshare": lambda: call("unshare", _CLONE_NEWUSER),
     "clone_namespace": _clone_namespace,
