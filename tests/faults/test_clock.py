@@ -13,7 +13,7 @@ from ..support.waiting import AT_LAST_S, until
 
 HOUR_S = 3600.0
 GRACE_S = 0.2
-WALL_S = 0.3
+WALL_S = 1.0
 
 SetBack = Callable[[], None]
 
@@ -71,7 +71,8 @@ def test_events_keep_their_order_and_numbers_and_only_their_stamps_go_back(
 
 def test_a_stop_and_a_limit_take_as_long_as_they_always_do(client: Client, set_back: SetBack) -> None:
     stopped = client.begun("act", "stubborn")
-    limited = client.begun("act", "obeys", limits={"wall_s": WALL_S})
+    limited = client.start("act", "obeys", limits={"wall_s": WALL_S})
+    until(lambda: client.run(limited)["status"] != "queued", AT_LAST_S, "its start")
     set_back()
     began = time.monotonic()
     run = client.stopped(stopped, grace_s=GRACE_S)
