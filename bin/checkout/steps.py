@@ -77,7 +77,10 @@ def tests(context: Context) -> Outcome:
 
 
 # Each about a third of the time that all take.
-APART = {"acceptance": ["tests/acceptance"], "whole": ["tests/tree", "tests/embedding", "tests/bin"]}
+APART = {
+    "acceptance": ["tests/acceptance", "tests/embedding"],
+    "whole": ["tests/tree", "tests/bin", "tests/hostile", "tests/chaos"],
+}
 
 
 def pytest(context: Context, runs: dict[str, list[str]]) -> Outcome:
