@@ -3,8 +3,6 @@
 The seed is new each time, and printed; CHAOS_SEED repeats one (the moments are those of the machine, though).
 """
 
-import os
-import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,15 +14,6 @@ from .storms import Damage, Storm, blow
 
 RUNGS = ["pidns", "subreaper"]
 ROLES = ["supervisor", "facade", "warden", "zygote", "agent"]
-
-
-@pytest.fixture
-def seed(record_property: Callable[[str, object], None]) -> int:
-    given = os.environ.get("CHAOS_SEED")
-    seed = int(given) if given else random.SystemRandom().randrange(1_000_000)
-    sys.stdout.write(f"CHAOS_SEED={seed}\n")  # shown with a test that fails
-    record_property("seed", seed)
-    return seed
 
 
 def _check(damage: Damage, record: Callable[[str, object], None]) -> None:
