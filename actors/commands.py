@@ -41,7 +41,12 @@ class Commands:
     """Decides each command and says what to answer once the journal has it."""
 
     def __init__(
-        self, house: House, settings: Settings, register: Register, forking: Forking, stacks: Stacks
+        self,
+        house: House,
+        settings: Settings,
+        register: Register,
+        forking: Forking,
+        stacks: Stacks,
     ) -> None:
         self._house = house
         self._settings = settings
@@ -108,7 +113,7 @@ class Commands:
         if (why := self._house.quarantined(command.agent)) is not None:
             message = f"{why}. Try again once they are gone, or start the server again"
             return Refusal(command.id, "agent_quarantined", message, param="agent", retry_after_s=10.0)
-        if self._house.room.is_short():
+        if self._house.room.is_short() or self._house.journal.held_up:
             message = "there is no room for another run on the journal's disk; make room there"
             return Refusal(command.id, "journal_full", message, retry_after_s=10.0)
         try:
@@ -154,6 +159,11 @@ class Commands:
         if run is not None:
             message = f"run {command.run_id} has not ended; stop it first"
             return Refusal(command.id, "run_live", message, status=run.record.status)
+        if journal.held_up:
+            message = (
+                "there is no room on the journal's disk to note that the run is forgotten; make room there"
+            )
+            return Refusal(command.id, "journal_full", message, retry_after_s=10.0)
         self._forgetting.forget(key, command.run_id)
         return RunDeleted(command.id, command.run_id)
 

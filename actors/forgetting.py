@@ -7,7 +7,7 @@ from typing import Protocol
 
 from . import logs
 from .actor import Callback, Timer
-from .journal.writer import Writer
+from .journal.patient import PatientWriter
 
 SWEEP_EVERY_S = 0.02
 
@@ -15,7 +15,7 @@ SWEEP_EVERY_S = 0.02
 class House(Protocol):
     """What forgetting needs of the supervisor."""
 
-    journal: Writer
+    journal: PatientWriter
 
     def after(self, delay_s: float, callback: Callback) -> Timer:
         """A timer."""

@@ -17,7 +17,7 @@ from .containment.reaping import PATIENCE_S
 from .containment.rungs import KillRung
 from .credit import TO_DIE, TO_OBEY, Credit
 from .intake import lawful
-from .journal.writer import Writer
+from .journal.patient import PatientWriter
 from .lifecycle import Effect, LifeMessage, Phase, StopPlan
 from .mailbox import KeyPair
 from .messages import (
@@ -66,7 +66,7 @@ _TERMINAL = {
 class House(Protocol):
     """What a run needs of its supervisor."""
 
-    journal: Writer
+    journal: PatientWriter
     rung: KillRung
     holders: Holders
     start_timeout_s: float
@@ -85,6 +85,9 @@ class House(Protocol):
 
     def then(self, action: Callable[[], object]) -> None:
         """Do it once all that was written is committed."""
+
+    def at_once(self, action: Callable[[], object]) -> None:
+        """As `then`; but if the journal is held up, without it."""
 
     def tell(self, route: bytes, message: ToRun) -> None:
         """To the warden behind this connection."""
@@ -241,7 +244,13 @@ class LiveRun:
 
     def take_stack(self, command_id: str) -> None:
         """Have the warden ask the agent for its stacks; its answer bears this id."""
-        self._tell(TakeStack(command_id))
+        self._house.at_once(lambda: self._tell_now(TakeStack(command_id)))
+
+    def warn(self, code: str, message: str) -> None:
+        """Tell whoever reads its events of something that has not happened yet. Not before it began."""
+        if self.state.phase in (Phase.RUNNING, Phase.STOPPING):
+            self._emit("run.warning", code=code, message=message)
+            self._save()
 
     # ── what is done about it ────────────────────────────────────────────────────────────────────
 
@@ -324,7 +333,8 @@ class LiveRun:
         asked = StopAsked(plan.mode, plan.interrupt_grace_s, plan.terminate_grace_s)
         message = "Server is shutting down" if plan.shutdown else INTERRUPT_MESSAGE
         self._credit.spare(TO_OBEY)
-        self._tell(Stop(plan.command_id, plan.mode, plan.interrupt_grace_s, plan.terminate_grace_s, message))
+        told = Stop(plan.command_id, plan.mode, plan.interrupt_grace_s, plan.terminate_grace_s, message)
+        self._house.at_once(lambda: self._tell_now(told))
         if not self._kill_reported:  # else it is under way, and has its own patience
             self._expect(longest_s(asked) + self._house.kill_silence_s, "the end of the stop ladder")
 
@@ -333,8 +343,8 @@ class LiveRun:
         self._stop_began = self._stop_began or self._house.clock()
         if self.pidfd is not None:
             pidfd = self.pidfd
-            self._house.then(lambda: _kill(pidfd))
-            self._house.then(lambda: self._house.kill_leaf(self))
+            self._house.at_once(lambda: _kill(pidfd))
+            self._house.at_once(lambda: self._house.kill_leaf(self))
         # Where no namespace ends the rest with it, the zygote does, and needs its time.
         within_s = PATIENCE_S if self._house.rung.gone_with_warden else 2 * PATIENCE_S
         self._expect(within_s, "the end of what was killed")

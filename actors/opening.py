@@ -7,30 +7,24 @@ from pathlib import Path
 
 from . import wire
 from .errors import BadMessage, StateFolderFull, StateFolderUnusable
-from .journal.writer import Writer
+from .journal.patient import PatientWriter
 from .messages import CannotServe, ShutDown
 from .roles import SupervisorStart
 
 LOOK_EVERY_S = 0.25
-ROOM_BYTES = (
-    4_194_304  # else a supervisor that found room for one row would soon end for want of it, again and again
-)
 
 
-def open_journal(start: SupervisorStart, control: socket.socket) -> Writer | None:
+def open_journal(start: SupervisorStart, control: socket.socket) -> PatientWriter | None:
     """The journal; None once root, who was told why there is none, says to end. Blocks.
 
-    A later supervisor of a server waits for room on the disk, since wardens wait for it, with events that nobody
-    else has. The first one has nobody to wait for, and says that there is none.
+    The first supervisor of a server has nobody to wait for, and says so if there is no room. A later one has live
+    runs to take up: it goes on without room, and waits for it where the journal can't even be opened.
     """
     told = False
     while True:
         try:
-            journal = Writer(Path(start.state_dir), start.settings.state.synchronous)
-            if start.is_first or journal.has_room(ROOM_BYTES):
-                return journal
-            journal.close()
-            raise StateFolderFull(f"no room for the journal in {start.state_dir}; make room on its disk")
+            synchronous = start.settings.state.synchronous
+            return PatientWriter(Path(start.state_dir), synchronous, may_be_full=not start.is_first)
         except StateFolderUnusable as error:
             if start.is_first or not isinstance(error, StateFolderFull):
                 _refuse(control, str(error))

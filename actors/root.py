@@ -370,5 +370,6 @@ def _how(ended: int) -> str:
 
 
 def _say(text: str, stream: TextIO = sys.stderr) -> None:
-    stream.write(f"runward: {text}\n")
-    stream.flush()
+    with contextlib.suppress(OSError):  # a log on a full disk, or whose reader has left, ends no server
+        stream.write(f"runward: {text}\n")
+        stream.flush()

@@ -4,12 +4,12 @@ A turn takes what has arrived, lets the pure parts decide, writes, commits once,
 journal, then publish. It believes wardens for what agents said, and only the kernel about death.
 """
 
+import contextlib
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 
 from . import birth, lifecycle, readoption, survivors, wire
@@ -19,13 +19,14 @@ from .containment import walls
 from .containment.holders import holders
 from .containment.oom import OomKills
 from .containment.rungs import RUNGS
-from .errors import BadMessage, JournalFull
+from .errors import BadMessage
 from .forking import Forking
-from .journal.writer import Writer
+from .journal.patient import PatientWriter
 from .live_run import LiveRun
 from .mailbox import Guard, KeyPair, Post
 from .messages import (
     RUNS_TOPIC,
+    Agents,
     Drain,
     Events,
     Exited,
@@ -33,12 +34,17 @@ from .messages import (
     FromSupervisor,
     Hello,
     OrphansSwept,
+    Pong,
     Published,
     Ready,
+    Refusal,
     RungReached,
     RunsChanged,
+    RunsStopping,
     ShutDown,
+    Stack,
     StackTaken,
+    StopAccepted,
     StopMode,
     SweepOrphans,
     ToRun,
@@ -50,10 +56,13 @@ from .register import Register
 from .roles import SupervisorStart
 from .room import Room
 from .stacks import Stacks
+from .turns import Turns
 
 #: libzmq aborts the process where accept(2) finds no descriptor left, and any process of this user may knock.
 DESCRIPTORS = 65_536
 WARM_UP_AFTER_S = 0.25  # with runs to take up
+#: What is answered though the journal is held up. A stop is carried out then, written or not.
+NEEDS_NO_JOURNAL = (Refusal, Pong, Agents, Stack, StopAccepted, RunsStopping)
 
 OOM_LOOK_S = 5.0
 
@@ -68,20 +77,16 @@ def main(start: SupervisorStart) -> None:
     journal = open_journal(start, control)
     if journal is None:
         return
-    try:
-        supervisor = Supervisor(start, control, journal)
-        birth.settle_memory()
-        supervisor.run()
-        supervisor.end()
-    except JournalFull as error:  # nothing is lost: wardens keep what is not journalled, for the next one
-        sys.stderr.write(f"runward: supervisor: {error}\n")
-        sys.exit(1)
+    supervisor = Supervisor(start, control, journal)
+    birth.settle_memory()
+    supervisor.run()
+    supervisor.end()
 
 
 class Supervisor(Actor):
     """All live runs of one server. Implements `live_run.House`."""
 
-    def __init__(self, start: SupervisorStart, control: socket.socket, journal: Writer) -> None:
+    def __init__(self, start: SupervisorStart, control: socket.socket, journal: PatientWriter) -> None:
         super().__init__()
         self._start = start
         self._settings = start.settings
@@ -103,7 +108,10 @@ class Supervisor(Actor):
         self.kill_silence_s = self._settings.supervision.kill_silence_s
         self.room = Room(start.state_dir, self._settings.state.reserve_bytes, self)
         self.batches_in_flight = self._settings.events.batches_in_flight
-        self._afterwards: list[Callable[[], object]] = []
+        told = (self._tell_of_commit, self._held_up, self._relieved)
+        self._turns = Turns(self.journal, self._write, *told, self.after)
+        self.then, self.at_once = self._turns.then, self._turns.at_once
+        self._was_short = False
         self._touched: list[LiveRun] = []
         self._closing: ShutDown | None = None
         self._shutdowns = 0
@@ -209,32 +217,36 @@ class Supervisor(Actor):
     # ── a turn ───────────────────────────────────────────────────────────────────────────────────
 
     def turn_ended(self) -> None:
-        """Journal, then publish: one commit for all that this turn decided, then everything that waited for it."""
-        self._commit()
-        while self._afterwards:
-            actions, self._afterwards = self._afterwards, []
-            for action in actions:
-                action()
-            self._commit()
+        """Journal, then publish."""
+        self._turns.end()
 
     def _write(self) -> None:
         runs, self._touched = self._touched, []
         for run in runs:
             run.write()
 
-    def _commit(self) -> None:
-        self._write()
-        if self.journal.commit() and self.journal.changed != self._told_changed:
+    def _tell_of_commit(self) -> None:
+        if self.journal.changed != self._told_changed:
             self._told_changed = self.journal.changed
             self.then(self._tell_changed)
+        is_short, was_short = self.room.is_short(), self._was_short
+        self._was_short = is_short
+        if is_short and not was_short:
+            for run in self._register.all():
+                run.warn(
+                    "journal_room", "the server's disk is nearly full; if it fills up, this run is held up"
+                )
+
+    def _held_up(self) -> None:
+        _say(f"no room for the journal in {self._start.state_dir}: live runs wait for it")
+
+    def _relieved(self) -> None:
+        _say("there is room for the journal again: live runs go on")
+        self.admit()
 
     def touched(self, run: LiveRun) -> None:
         """It has events to write at the end of the turn."""
         self._touched.append(run)
-
-    def then(self, action: Callable[[], object]) -> None:
-        """Do it once all that was written is committed."""
-        self._afterwards.append(action)
 
     def now(self) -> float:
         """Unix seconds."""
@@ -309,7 +321,7 @@ class Supervisor(Actor):
 
     def admit(self) -> None:
         """Start the waiting runs that there is a slot for."""
-        if not self._commands.closing:
+        if not self._commands.closing and not self.journal.held_up:
             for run in self._register.admit(self._quarantine.agents):
                 run.advance(lifecycle.Admitted())
 
@@ -340,7 +352,8 @@ class Supervisor(Actor):
         return worked
 
     def _answer(self, route: bytes, answer: FromSupervisor) -> None:
-        self.then(partial(self._commands_inbox.send, route, wire.encode(answer)))
+        later = self.at_once if isinstance(answer, NEEDS_NO_JOURNAL) else self.then
+        later(partial(self._commands_inbox.send, route, wire.encode(answer)))
 
     def _drain_wardens(self) -> bool:
         worked = False
@@ -376,3 +389,8 @@ class Supervisor(Actor):
                 run.recorded(lifecycle.Recorded(message.record))
             case StackTaken():
                 self._stacks.taken(message)
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):  # the log may be on the disk that is full
+        sys.stderr.write(f"runward: {text}\n")

@@ -68,11 +68,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 VERSION = len(MIGRATIONS)
 
 
-def open_to_write(folder: Path, synchronous: Synchronous) -> sqlite3.Connection:
+def open_to_write(folder: Path, synchronous: Synchronous, may_be_full: bool = False) -> sqlite3.Connection:
     """The supervisor's connection, its tables up to date, the file made (0600) if it is absent. Blocks.
 
     Raises `StateFolderUnusable`: read-only, full, on a network, not a journal, or written by a newer version.
-    Transactions are the caller's, and so are checkpoints.
+    Transactions are the caller's, and so are checkpoints. With `may_be_full` it is not tried whether there is room.
     """
     state_folder.prepare(folder)
     path = folder / FILE_NAME
@@ -80,7 +80,7 @@ def open_to_write(folder: Path, synchronous: Synchronous) -> sqlite3.Connection:
         _make_private(path)
         database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
         try:
-            _prepare(database, path, synchronous)
+            _prepare(database, path, synchronous, may_be_full)
         except BaseException:
             database.close()
             raise
@@ -131,11 +131,13 @@ def _make_private(path: Path) -> None:
         os.chmod(path, 0o600)
 
 
-def _prepare(database: sqlite3.Connection, path: Path, synchronous: Synchronous) -> None:
+def _prepare(database: sqlite3.Connection, path: Path, synchronous: Synchronous, may_be_full: bool) -> None:
     version = _version(database, path)
     database.execute("PRAGMA journal_mode = WAL").fetchall()
     database.execute("PRAGMA synchronous = FULL" if synchronous == "full" else "PRAGMA synchronous = NORMAL")
     database.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
+    if may_be_full and version == VERSION:
+        return
     database.execute("BEGIN IMMEDIATE")
     for number, statements in enumerate(MIGRATIONS[version:], version + 1):
         for statement in statements:

@@ -6,7 +6,7 @@ thread to do it would cost more than that to wake.
 
 import sqlite3
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from ..errors import JournalFull
 from ..records import RunInput, RunRecord
@@ -47,7 +47,6 @@ STOPS = (
 PENDING = "SELECT id, run, kind, at, body FROM command WHERE done_at IS NULL ORDER BY rowid"
 SET_META = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
 META = "SELECT value FROM meta WHERE key = ?"
-ROOM = "room"  # a fact that is only written to see whether it can be
 SPENT = "numbers spent"  # by deleted runs: their key and change are never given again
 
 
@@ -81,6 +80,14 @@ class JournalledStop(NamedTuple):
     done_at: float | None
 
 
+class Changes(Protocol):
+    """What became of a statement."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it changed."""
+
+
 class Writer:
     """Writes the journal of one state folder.
 
@@ -90,12 +97,14 @@ class Writer:
     records.
     """
 
-    def __init__(self, folder: Path, synchronous: schema.Synchronous = "normal") -> None:
-        """Open or make the journal; blocks. Raises `StateFolderUnusable`.
+    def __init__(
+        self, folder: Path, synchronous: schema.Synchronous = "normal", may_be_full: bool = False
+    ) -> None:
+        """Open or make the journal; blocks. Raises `StateFolderUnusable`, unless `may_be_full` for want of room, too.
 
         `normal` survives the crash of any process, `full` that of the machine, for a disk flush per commit.
         """
-        self._database = schema.open_to_write(folder, synchronous)
+        self._database = schema.open_to_write(folder, synchronous, may_be_full)
         self._checkpoints = Checkpoints(folder / schema.FILE_NAME)
         self._uncommitted = 0  # bytes, roughly
         self._key, self.changed = self._numbers()
@@ -219,16 +228,6 @@ class Writer:
         value: bytes | None = self._value(META, key)
         return value
 
-    def has_room(self, size: int) -> bool:
-        """Whether so many bytes can be written; found out by writing them. Nothing may be uncommitted."""
-        try:
-            for fact in (bytes(size), b""):
-                self.set_meta(ROOM, fact)
-                self.commit()
-        except JournalFull:
-            return False
-        return True
-
     def close(self) -> None:
         """End the checkpoints and close the file; what was not committed is undone. May be called twice."""
         self._checkpoints.close()
@@ -244,7 +243,7 @@ class Writer:
         self.changed += 1
         return self.changed
 
-    def _write(self, sql: str, values: tuple[Any, ...], size: int) -> sqlite3.Cursor:
+    def _write(self, sql: str, values: tuple[Any, ...], size: int) -> Changes:
         self._uncommitted += size
         try:
             if not self._database.in_transaction:

@@ -30,6 +30,7 @@ class Journal:
         self.numbers: list[tuple[int, int]] = []
         self.saved: list[dict[str, Any]] = []
         self.finished: list[str] = []
+        self.held_up = False
 
     def append(self, _key: int, first: int, last: int, blob: bytes) -> None:
         self.numbers.append((first, last))
@@ -119,6 +120,9 @@ class FakeHouse:
 
     def then(self, action: Callable[[], object]) -> None:
         self.waiting.append(action)
+
+    def at_once(self, action: Callable[[], object]) -> None:
+        self.then(action)
 
     def tell(self, route: bytes, message: ToRun) -> None:
         assert route == ROUTE

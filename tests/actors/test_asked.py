@@ -10,7 +10,7 @@ import pytest
 
 from runward.actors import replays
 from runward.actors.commands import Commands
-from runward.actors.journal.writer import Writer
+from runward.actors.journal.patient import PatientWriter
 from runward.actors.lifecycle import Phase
 from runward.actors.messages import (
     DeleteRun,
@@ -23,6 +23,7 @@ from runward.actors.messages import (
 )
 from runward.actors.records import RunInput, Status
 from runward.actors.register import Register
+from runward.actors.room import Room
 from runward.config.settings import AgentSpec, Settings, defaults
 
 from .houses import FakeHouse
@@ -36,12 +37,13 @@ class House(FakeHouse):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self.journal = Writer(folder)
+        self.journal = PatientWriter(folder)
         settings = _settings(folder)
         self.register = Register(max_live=0, max_concurrent={})  # so that every run waits
         nobody: Any = None
         self.folders_thrown_away: list[str] = []
         forking: Any = SimpleNamespace(folders=SimpleNamespace(forget=self.folders_thrown_away.append))
+        self.room = Room(settings.state.dir, settings.state.reserve_bytes, self)
         self.commands = Commands(self, settings, self.register, forking, nobody)
 
     def publish(self, *_: object) -> None:

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from runward.actors import wire
-from runward.actors.journal.writer import JournalledStop, Writer
+from runward.actors.journal.patient import PatientWriter
+from runward.actors.journal.writer import JournalledStop
 from runward.actors.lifecycle import Phase, StopPlan
 from runward.actors.live_run import LiveRun
 from runward.actors.messages import StopMode, StopRun, StopRuns
@@ -41,7 +42,7 @@ class House(FakeHouse):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self.journal = Writer(folder)
+        self.journal = PatientWriter(folder)
         self.register = Register(10, {})
         self.wardens = Wardens()
 

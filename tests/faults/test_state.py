@@ -220,11 +220,12 @@ def test_when_the_disk_is_full_runs_wait_and_nothing_that_was_seen_is_lost_once_
             server = stack.enter_context(running(tmp_path, {**quick, "agents": AGENTS}))
         client = server.client
         other, flood = client.begun("act", "obeys"), client.start("use", "floods_events")
-        until(lambda: "waiting for room" in server.log, LONG_S, "a full disk")
+        until(lambda: "no room for the journal" in server.log, LONG_S, "a full disk")
         with closing(Reader(tmp_path / "state")) as journal:
             seen = _last_seq(journal, flood)
-        assert client.ask("POST", "/v1/runs", {"agent": "act", "input": "answers"}).status == 503
-        assert not client.is_healthy()
+        answer = client.ask("POST", "/v1/runs", {"agent": "act", "input": "answers"})
+        assert (answer.status, answer.error["code"]) == (507, "journal_full")
+        assert client.is_healthy()
         for pid in (server.pid, server.member("supervisor").pid):
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (-1, -1))
         until(client.is_healthy, AT_LAST_S, "health")

@@ -10,6 +10,8 @@ import pytest
 from runward.actors.journal.reader import Reader
 from runward.actors.journal.writer import Writer
 
+from .disks import disk, small_files, small_tmpfs
+
 
 def open_below(folder: Path) -> list[str]:
     """The files below `folder` that this process has open."""
@@ -37,3 +39,6 @@ def reader(folder: Path, writer: Writer) -> Iterator[Reader]:
     reader = Reader(folder)
     yield reader
     reader.close()
+
+
+__all__ = ["disk", "small_files", "small_tmpfs"]
