@@ -107,6 +107,7 @@ class Root(Actor):
         self._draining: Timer | None = None
         self._ending = False
         self._grace_s = 0.0  # that runs have, once it is ending
+        self._patience: Timer | None = None
         self._out_of_patience = False
         self._code = DONE
         self._refusal: str | None = None
@@ -226,7 +227,7 @@ class Root(Actor):
     def _came_up(self, role: _Role) -> None:
         if role is self._supervisor:
             if self._ending:
-                self._tell(role, ShutDown(self._grace_s))
+                self._end_runs()
             elif self._draining is not None:
                 self._tell(role, Drain())
             for facade in self._facades:
@@ -306,11 +307,16 @@ class Root(Actor):
             self._draining.cancel()
         runs = self._settings.runs
         self._grace_s = 0.0 if again else max(runs.interrupt_grace_s, runs.terminate_grace_s)
-        self._tell(self._supervisor, ShutDown(self._grace_s))
-        if not again:
-            self.after(2 * self._grace_s + LEAVE_S, self._lose_patience)
+        self._end_runs()
         if self._supervisor.pid == 0:
             self._go_on_ending()
+
+    def _end_runs(self) -> None:
+        """Tell the supervisor, and be patient as long as its ladders may take."""
+        self._tell(self._supervisor, ShutDown(self._grace_s))
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = self.after(2 * self._grace_s + LEAVE_S, self._lose_patience)
 
     def _lose_patience(self) -> None:
         """With a supervisor that does not end; its runs then end with their wardens, by `_clean_up`."""
