@@ -39,7 +39,12 @@ def _config(rung: str, orphan_timeout_s: float = 30.0, grace_s: float = LONG_S, 
         },
         "supervision": {"restart_intensity": 100},
         "events": {"batches_in_flight": 2},
-        "agents": {"act": agent("acting", "act"), "waits": agent("outage", "waits"), **agents},
+        "agents": {
+            "act": agent("acting", "act"),
+            "waits": agent("outage", "waits"),
+            "notes": agent("outage", "notes"),
+            **agents,
+        },
     }
 
 
@@ -117,9 +122,11 @@ def test_an_agent_that_says_more_than_may_wait_is_held_up_and_nothing_of_it_is_l
 
 def test_a_stop_that_has_begun_goes_on_by_the_wardens_clock(rung: str, tmp_path: Path) -> None:
     with running(tmp_path, _config(rung, grace_s=SHORT_S)) as server:
-        run_id = server.client.begun("act", "stubborn")
+        run_id = server.client.begun("notes")
         its = _agent(server, run_id)
-        server.client.stop(run_id)
+        with server.client.stream(run_id) as stream:
+            server.client.stop(run_id)
+            stream.until("test.asked")
         with _no_supervisor(server):
             _await_end(server, its)
         run = server.client.ended(run_id)

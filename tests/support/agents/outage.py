@@ -3,7 +3,9 @@
 import time
 from pathlib import Path
 
-from runward.actors.run import Run
+from runward.actors.run import Interrupted, Run
+
+LONG_S = 3600.0
 
 
 def waits(text: str, run: Run) -> str:
@@ -14,3 +16,15 @@ def waits(text: str, run: Run) -> str:
     for n in range(int(run.metadata.get("says", "0"))):
         run.emit("test.said", n=n)
     return "went"
+
+
+def notes(_: str, run: Run) -> None:
+    """Says that it was asked to end, and goes on whatever comes then."""
+    run.emit("message.delta", delta="ready")
+    run.interrupted.wait()
+    run.emit("test.asked")
+    while True:
+        try:
+            time.sleep(LONG_S)
+        except Interrupted:
+            continue
