@@ -7,7 +7,12 @@ from .sources import CHECKOUT
 
 TESTS = CHECKOUT / "tests"
 #: Sleeps in files of tests that wait for nothing: a rate, an agent's own work, the pause of a loop with a deadline.
-ALLOWED = {"actors/journal/test_timing.py": 1, "embedding/test_run.py": 1, "bench/test_bench.py": 1}
+ALLOWED = {
+    "actors/journal/test_timing.py": 1,
+    "embedding/test_run.py": 1,
+    "bench/test_bench.py": 1,
+    "chaos/test_root.py": 1,  # before a shot at a random moment
+}
 
 
 def _sleeps(path: Path) -> list[int]:
