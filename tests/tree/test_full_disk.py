@@ -49,7 +49,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     point.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "none", point], check=True)
     yield Disk(point)
-    subprocess.run(["umount", point], check=True)
+    subprocess.run(["umount", "-l", point], check=True)
 
 
 def _config(reserve_bytes: int = 1 * MIB) -> dict[str, Any]:
