@@ -181,7 +181,8 @@ class Actor:
 
     def _signalled(self) -> None:
         assert self._wakeup is not None
-        for number in dict.fromkeys(os.read(self._wakeup[0], 4096)):
+        # Of two that came at once the kernel runs the handler of the higher number first; senders begin with SIGINT.
+        for number in sorted(set(os.read(self._wakeup[0], 4096))):
             callback = self._signals.get(number)
             if callback is not None:
                 callback()
