@@ -8,6 +8,7 @@ import msgspec
 
 from ..config.sections import AgentSpec, Settings
 from .containment.findings import Found, Place
+from .containment.report import Report
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -73,6 +74,7 @@ class FacadeStart(msgspec.Struct, frozen=True, kw_only=True):
     api_keys: list[ApiKey]
     cookie_secret: bytes
     link_token_hash: str  # of the one-time token in the link that `serve` prints; "" for none
+    report: Report  # what holds every run here, and what could not be had
 
 
 class JanitorStart(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ from .containment.findings import Found
 from .containment.leaves import Leaves
 from .containment.probe import check_required, probe
 from .containment.reaping import own_children, reap_dead
+from .containment.reporting import report
 from .containment.wall_probe import probe_walls
 from .errors import BadMessage, ContainmentMissing, StateFolderUnusable
 from .journal.lock import StateLock
@@ -90,6 +91,7 @@ class Root(Actor):
         super().__init__()
         self._settings = settings
         self._found = found
+        self._report = report(found, settings.containment.require)
         self._listening = listening
         self._state_dir = Path(settings.state.dir)
         self._api_keys = front_door.api_keys(settings.auth, api_key, self._state_dir)
@@ -175,6 +177,7 @@ class Root(Actor):
             api_keys=self._api_keys,
             cookie_secret=self._cookie_secret,
             link_token_hash=front_door.hashed(self._link_token),
+            report=self._report,
         )
         return start, [control_fd, self._listening.fileno()]
 

@@ -96,6 +96,7 @@ def _facade(start: FacadeStart, link: Link, journal: Reader, port: int) -> Facad
         sessions=Sessions(start.cookie_secret, settings.auth.session_s, keys, time.time),
         token=OneTimeToken(start.link_token_hash),
         cookie=f"runward_{port}",  # cookies don't know ports, and there may be two servers on this machine
+        report=start.report,
         clock=time.monotonic,
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import web
 
+from ..actors.containment.report import Report
 from ..actors.journal.reader import Reader
 from ..actors.records import RunRecord
 from ..config.settings import Settings
@@ -30,6 +31,7 @@ class Facade:
     sessions: Sessions
     token: OneTimeToken
     cookie: str
+    report: Report
     clock: Callable[[], float]
 
 

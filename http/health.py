@@ -1,12 +1,14 @@
-"""`GET /health`, the one open route, and `GET /v1/agents`."""
+"""`GET /health`, the one open route, what it leaves out (`/health/detailed`), and `GET /v1/agents`."""
 
 from aiohttp import web
 
+from .. import __version__
 from ..actors.errors import RunwardError
 from ..actors.messages import Agents, AskAgents, Ping, Pong
 from .context import Call, Facade, answer
+from .errors import Problem
 from .link import new_id
-from .schemas import AgentList, Health
+from .schemas import AgentHealth, AgentList, DetailedHealth, Health, SupervisorHealth
 
 PING_TIMEOUT_S = 1.0
 
@@ -18,6 +20,24 @@ async def health(_request: web.Request, facade: Facade) -> web.Response:
     except RunwardError:
         return answer(Health("down"), 503, {"Retry-After": "1"})
     return answer(Health("ok"))
+
+
+async def detailed(call: Call) -> web.Response:
+    """How everything stands, and what holds a run here; for who may see all. 503 while the supervisor is silent."""
+    if call.who.only_owner is not None:
+        raise Problem(
+            "forbidden",
+            f"The key '{call.who.name}' sees its own runs only. Use one with the role read or operate.",
+        )
+    link, report = call.facade.link, call.facade.report
+    try:
+        pong = await link.ask(Ping(new_id()), Pong, PING_TIMEOUT_S)
+        reply = await link.ask(AskAgents(new_id()), Agents, PING_TIMEOUT_S)
+    except RunwardError:
+        return answer(DetailedHealth("down", __version__, report), 503, {"Retry-After": "1"})
+    supervisor = SupervisorHealth(pong.pid, pong.uptime_s, pong.live_runs, pong.queued_runs)
+    agents = [AgentHealth(each.name, each.health, each.live_runs, each.warnings) for each in reply.agents]
+    return answer(DetailedHealth("ok", __version__, report, supervisor, agents))
 
 
 async def agents(call: Call) -> web.Response:

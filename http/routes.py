@@ -19,6 +19,7 @@ def application(facade: Facade, guard: Guard) -> web.Application:
     with_facade = partial(known, facade)
     app.add_routes([
         web.get("/health", partial(health.health, facade=facade)),
+        web.get("/health/detailed", with_facade(health.detailed)),
         web.post("/v1/session", partial(session.begin, facade=facade)),
         web.delete("/v1/session", partial(session.end, facade=facade)),
         web.get("/v1/agents", with_facade(health.agents)),

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ..actors.containment.report import Report
 from ..actors.messages import AgentInfo, StopMode
 from ..actors.records import Containment, Exit, Reason, Status, Usage
 
@@ -149,3 +150,31 @@ class SessionView(msgspec.Struct, kw_only=True):
     name: str
     role: str
     expires_at: float
+
+
+class SupervisorHealth(msgspec.Struct):
+    """How the one process stands that owns all live runs."""
+
+    pid: int
+    uptime_s: float
+    live_runs: int
+    queued_runs: int
+
+
+class AgentHealth(msgspec.Struct):
+    """One agent: `health` as in `AgentInfo`."""
+
+    name: str
+    health: str
+    live_runs: int
+    warnings: list[str]
+
+
+class DetailedHealth(msgspec.Struct):
+    """`GET /health/detailed`. `supervisor` and `agents` are null while the supervisor does not answer."""
+
+    status: str
+    version: str
+    containment: Report
+    supervisor: SupervisorHealth | None = None
+    agents: list[AgentHealth] | None = None

@@ -41,6 +41,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
     tried: dict[str, Tried] = {}  # mechanism → what came of it; the names are those of `trials.TRIALS`
     places: tuple[Place, ...] = ()
+    surroundings: dict[str, str] = {}  # what explains a refusal
     walls: dict[str, Tried] = {}  # each wall of `walls.WALLS` that settings do not leave out
 
     @property

@@ -2,9 +2,11 @@
 
 import errno
 
+import msgspec
+
 from ...config.sections import AgentSpec
 from ..errors import ContainmentMissing
-from . import walls
+from . import surroundings, walls
 from .cgroup_trials import try_cgroups
 from .findings import Found, Place, Tried
 from .holders import holders
@@ -19,25 +21,30 @@ def probe(wanted: str = "auto") -> Found:
     Forks: call it in a process with one thread. Takes some 40 ms. Where cgroups are ours to arrange, this process
     may step aside into a cgroup of its own.
     """
+    return choose(try_everything(), wanted)
+
+
+def try_everything() -> Found:
+    """What works here, with nothing chosen yet. As `probe`, but it raises nothing."""
     kernel = try_kernel()
     cgroups, places = try_cgroups()
-    return choose(Found(rung="", tried=kernel | cgroups, places=places), wanted)
+    return Found(rung="", tried=kernel | cgroups, places=places, surroundings=surroundings.look())
 
 
 def choose(found: Found, wanted: str) -> Found:
     """What was found, with the best rung of it, or the `wanted` one. Pure. Raises `ContainmentMissing`."""
     missing: list[str] = []
     for rung in _candidates(wanted):
-        refusal = _refusal(found, rung)
-        if refusal is None:
-            return Found(
+        no = refusal(found, rung)
+        if no is None:
+            return msgspec.structs.replace(
+                found,
                 rung=rung.name,
                 user_namespace=rung.has_pid_namespace and in_user_namespace(found.tried["pid_namespace"]),
                 missing=tuple(missing),
-                tried=found.tried,
                 places=_places(found, rung, wanted),
             )
-        missing.append(f"{rung.level} {rung.title}: {refusal}")
+        missing.append(f"{rung.level} {rung.title}: {no}")
     if wanted in RUNGS:
         raise ContainmentMissing(f"containment.kill = {wanted!r} can't be had here: {'; '.join(missing)}")
     raise ContainmentMissing(f"no kill rung can be had here: {'; '.join(missing)}")
@@ -45,9 +52,14 @@ def choose(found: Found, wanted: str) -> Found:
 
 def check_required(found: Found, required: tuple[str, ...]) -> None:
     """Raise `ContainmentMissing`, naming each requirement (like "kill>=K1-") that is not met, and why."""
-    unmet = [f"{requirement} ({why})" for requirement in required if (why := _unmet(found, requirement))]
-    if unmet:
-        raise ContainmentMissing(f"containment.require asks for what can't be had here: {'; '.join(unmet)}")
+    lacking = unmet(found, required)
+    if lacking:
+        raise ContainmentMissing(f"containment.require asks for what can't be had here: {'; '.join(lacking)}")
+
+
+def unmet(found: Found, required: tuple[str, ...]) -> list[str]:
+    """The requirements that are not met, each with the reason."""
+    return [f"{requirement} ({why})" for requirement in required if (why := _unmet(found, requirement))]
 
 
 def _unmet(found: Found, requirement: str) -> str | None:
@@ -81,8 +93,8 @@ def _places(found: Found, rung: KillRung, wanted: str) -> tuple[Place, ...]:
     return tuple(place for place in found.places if not pinned or place.controllers)
 
 
-def _refusal(found: Found, rung: KillRung) -> str | None:
-    """Why it can't be had."""
+def refusal(found: Found, rung: KillRung) -> str | None:
+    """Why it can't be had; None if it can."""
     for mechanism in rung.needs:
         if not found.works(mechanism):
             words = why(found.tried.get(mechanism, Tried(errno.EPERM)))

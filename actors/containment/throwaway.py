@@ -28,7 +28,7 @@ def tried(work: Work, flags: int = 0, cgroup_fd: int | None = None) -> Tried:
     except OSError as error:
         os.close(writes)
         os.close(reads)
-        return refused(error, _ms_since(began))
+        return refused(error, ms_since(began))
     if child is None:
         _be_child(work, writes)
     os.close(writes)
@@ -38,7 +38,7 @@ def tried(work: Work, flags: int = 0, cgroup_fd: int | None = None) -> Tried:
     number, _, detail = said.decode(errors="replace").partition(" ")
     if not number:
         detail = f"the trial ended with {os.waitstatus_to_exitcode(status)}"
-    return Tried(int(number or _UNTOLD), _ms_since(began), detail)
+    return Tried(int(number or _UNTOLD), ms_since(began), detail)
 
 
 def refused(error: OSError, took_ms: float = 0.0) -> Tried:
@@ -75,5 +75,6 @@ def _read_all(reads: int) -> bytes:
         return pipe.read()
 
 
-def _ms_since(began: float) -> float:
+def ms_since(began: float) -> float:
+    """Of a monotonic time."""
     return round((time.monotonic() - began) * 1000, 2)

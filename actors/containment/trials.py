@@ -7,12 +7,13 @@ import errno
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable
 
 from . import linux, reaping, seccomp
 from .findings import Tried
 from .rungs import PIDNS, SUBREAPER, KillRung, try_rung
-from .throwaway import Work, refused, tried, why
+from .throwaway import Work, ms_since, refused, tried, why
 
 LANDLOCK_SCOPE_ABI = 6  # of signals, Linux 6.12
 POOL_UID = 61_000  # somebody whom no user database knows
@@ -50,8 +51,10 @@ def _rung(rung: KillRung) -> Tried:
 
 
 def _tried_rung(rung: KillRung, user_namespace: bool) -> Tried:
+    began = time.monotonic()
     error = try_rung(rung, user_namespace)
-    return Tried() if error is None else refused(error)
+    took_ms = ms_since(began)
+    return Tried(took_ms=took_ms) if error is None else refused(error, took_ms)
 
 
 def _namespace(flag: int, check: Work) -> Tried:

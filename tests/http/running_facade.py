@@ -11,6 +11,8 @@ import aiohttp
 import msgspec
 
 from runward.actors import wire
+from runward.actors.containment.findings import Found, Tried
+from runward.actors.containment.reporting import report
 from runward.actors.messages import Ready
 from runward.actors.roles import ApiKey, FacadeStart
 from runward.config.settings import AuthSettings, EventsSettings, HttpSettings, Settings, defaults
@@ -20,6 +22,7 @@ from .fake_supervisor import FakeSupervisor
 
 DEADLINE_S = 10.0
 TOKEN = "one-time token"
+REPORT = report(Found(rung="pidns", tried={"pid_namespace": Tried()}))
 KEYS = {"alice": "run", "bob": "run", "eve": "read", "olga": "operate"}
 
 
@@ -67,6 +70,7 @@ def birth(
         api_keys=[ApiKey(name, role, hash_of(key_of(name))) for name, role in KEYS.items()],
         cookie_secret=b"a secret of the server's own, 32+",
         link_token_hash=hash_of(TOKEN),
+        report=REPORT,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from runward import __version__
 from runward.actors import birth
 from runward.actors.messages import AgentInfo, Refusal, StartRun, StopRun
 from runward.actors.records import Containment, Exit, ProcessIdentity, Reason, Status, Usage
@@ -14,7 +15,7 @@ from runward.actors.records import Containment, Exit, ProcessIdentity, Reason, S
 from .conftest import StartFacade
 from .eventually import until
 from .fake_supervisor import FakeSupervisor
-from .running_facade import Running
+from .running_facade import REPORT, Running
 
 
 async def start(facade: Running, body: Any, name: str = "alice") -> str:
@@ -335,3 +336,36 @@ async def test_health_is_open_and_never_green_while_the_supervisor_is_silent(
     assert (answer.status, answer.json) == (503, {"status": "down"})
     supervisor.silent = False
     assert (await facade.ask("GET", "/health", None)).status == 200
+
+
+async def test_how_everything_stands_is_told_to_who_may_see_all(
+    facade: Running, supervisor: FakeSupervisor
+) -> None:
+    supervisor.agents = [AgentInfo(name="a", warnings=["w"], health="quarantined", live_runs=2)]
+    for name in ("eve", "olga"):
+        answer = await facade.ask("GET", "/health/detailed", name)
+        assert answer.status == 200
+        told = answer.json
+        assert (told["status"], told["version"]) == ("ok", __version__)
+        assert set(told["supervisor"]) == {"pid", "uptime_s", "live_runs", "queued_runs"}
+        assert told["agents"] == [{"name": "a", "health": "quarantined", "live_runs": 2, "warnings": ["w"]}]
+        assert told["containment"]["kill"] == "K3"
+        assert told["containment"] == msgspec.to_builtins(REPORT)
+
+
+async def test_how_everything_stands_is_not_told_to_others(facade: Running) -> None:
+    assert (await facade.ask("GET", "/health/detailed", None)).status == 401
+    answer = await facade.ask("GET", "/health/detailed", "alice")
+    assert (answer.status, answer.json["error"]["code"]) == (403, "forbidden")
+
+
+async def test_what_holds_a_run_is_told_even_while_the_supervisor_is_silent(
+    start_facade: StartFacade, supervisor: FakeSupervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runward.http.health.PING_TIMEOUT_S", 0.1)
+    facade = await start_facade()
+    supervisor.silent = True
+    answer = await facade.ask("GET", "/health/detailed")
+    assert (answer.status, answer.json["status"], answer.json["supervisor"]) == (503, "down", None)
+    assert answer.json["containment"]["kill"] == "K3"
+    assert "Retry-After" in answer.headers

@@ -11,6 +11,7 @@ FACADE = {
     *{"http", "config"},
     *WORDS,
     *{
+        "actors.containment.report",
         "actors.mailbox",
         "actors.wire",
         "actors.journal.reader",
@@ -28,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Rooms, from the outside in.
     "bin": {"bin", "http", "config", *WORDS},
     "bin.serve": {"bin", "http", "config", "actors.root", "actors.errors", "actors.embedding"},
+    "bin.doctor": {"bin", "http", "config", "actors.containment", "actors.errors"},
     "bin.demo.server": {"bin", "http", "actors.server_process"},  # it shows a server as others see it
     "bin.checkout": {"bin.checkout"},  # runs before anything is installed
     "http": FACADE,
