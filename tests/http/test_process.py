@@ -14,6 +14,7 @@ from runward.actors import wire
 from runward.actors.messages import Ready, ShutDown
 from runward.actors.spawning import spawn_role
 from tests.support.privileges import without_privileges
+from tests.support.waiting import until
 
 from .fake_supervisor import FakeSupervisor
 from .running_facade import DEADLINE_S, birth, key_of, settings
@@ -129,7 +130,8 @@ def test_no_secret_can_be_read_in_proc(supervisor: FakeSupervisor) -> None:
 
     def look() -> None:
         with subprocess.Popen(["cat"], stdin=subprocess.PIPE, env={"A": "1"}) as ordinary:
-            assert environment(ordinary.pid) == b"A=1\0"
+            # Nothing is there while it becomes another program.
+            until(lambda: environment(ordinary.pid) == b"A=1\0", DEADLINE_S, "what is no secret")
             ordinary.communicate()
         facade = Child(supervisor)
         try:
