@@ -69,17 +69,18 @@ def layout(context: Context) -> Outcome:
 
 
 def tests(context: Context) -> Outcome:
-    """All other tests; without --slow in three processes, for most of the time is waited for."""
+    """All other tests; without --slow in four processes, for most of the time is waited for."""
     if context.slow:  # among which are measurements, and they want the machine for themselves
         return pytest(context, {"tests": ["tests", "--ignore=tests/layout"]})
     others = [f"--ignore={folder}" for folder in ["tests/layout", *chain(*APART.values())]]
     return pytest(context, {"parts": ["tests", *others], **APART})
 
 
-# Each about a third of the time that all take.
+# Each about a quarter of the time that all take.
 APART = {
     "acceptance": ["tests/acceptance", "tests/embedding"],
-    "whole": ["tests/tree", "tests/bin", "tests/hostile", "tests/chaos"],
+    "whole": ["tests/tree", "tests/bin", "tests/chaos"],
+    "hostile": ["tests/hostile"],
 }
 
 
