@@ -32,9 +32,10 @@ def probe_walls(found: Found, without: Iterable[str] = ()) -> Found:
 def try_wall(name: str, found: Found, stage: str) -> Tried:
     """Raise it where a run would, with an empty folder to build on. Single-threaded callers only."""
     rung, uid, gid = rungs.RUNGS[found.rung], os.geteuid(), os.getegid()
-    walls = Walls((name,), AgentSpec(), rung.has_pid_namespace, stage, hidden=())
 
     def work() -> None:
+        # Here, since some can't even be planned where the kernel does not know them.
+        walls = Walls((name,), AgentSpec(), rung.has_pid_namespace, stage, hidden=())
         rungs.settle(rung, found.user_namespace, uid, gid)
         walls.raise_all(_PLACE)
 

@@ -115,7 +115,11 @@ REQUIRED: list[tuple[dict[str, int], str, str]] = [
     (NO_CGROUPS, "kill>=K4", "Read-only file system (EROFS, /sys/fs/cgroup"),
     (NO_CGROUPS, "memory", "Read-only file system (EROFS, /sys/fs/cgroup"),
     (NO_CGROUPS, "pids", "Read-only file system (EROFS, /sys/fs/cgroup"),
-    ({"unshare": errno.EPERM}, "files", "Operation not permitted (EPERM"),
+    (
+        {"unshare": errno.EPERM, "landlock_create_ruleset": errno.ENOSYS},
+        "files",
+        "Operation not permitted (EPERM",
+    ),
 ]
 
 
