@@ -19,6 +19,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words in (["--version"], ["-V"]):
         print(f"runward {__version__}")
         return 0
+    if argv is None and words[:1] == ["serve"]:
+        from .fresh_start import start_over
+
+        start_over()
     from .commands import parser
 
     try:

@@ -1,6 +1,5 @@
 """`runward serve`: reads the settings, takes the operator's key out of the environment, and becomes root."""
 
-import os
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from . import fresh_start
 from .outcome import CommandError, ExitCode
 
 
@@ -25,19 +25,22 @@ def serve(
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any other setting.")
     ] = None,
     embedded: Annotated[int | None, typer.Option(hidden=True)] = None,  # see actors/embedding.py
+    environment: Annotated[int | None, typer.Option(hidden=True)] = None,  # see fresh_start.py
 ) -> int:
     """Serve runs over HTTP until SIGTERM, which lets live ones end, or ctrl-C."""
-    # First of all, so that no child and no look into /proc finds it where it need not be.
-    api_key = os.environ.pop("RUNWARD_API_KEY", None) or None
+    environ = fresh_start.environment(environment)
+    api_key = environ.pop("RUNWARD_API_KEY", None) or None
     flags = dict(_assignment(text) for text in assignments or [])
     own = {"http.host": host, "http.port": port, "state.dir": state, "auth.mode": auth}
     flags |= {key: value for key, value in own.items() if value is not None}
     if embedded is not None:
-        return _serve_embedded(config, flags, embedded)
-    return _serve(config, flags, api_key)
+        return _serve_embedded(config, environ, flags, embedded)
+    return _serve(config, environ, flags, api_key)
 
 
-def _serve_embedded(config: Path | None, flags: dict[str, object], descriptor: int) -> int:
+def _serve_embedded(
+    config: Path | None, environ: Mapping[str, str], flags: dict[str, object], descriptor: int
+) -> int:
     """Serve for the process that embeds us, and take away the folder that it made for us."""
     from ..actors import embedding
 
@@ -46,7 +49,8 @@ def _serve_embedded(config: Path | None, flags: dict[str, object], descriptor: i
     except ValueError as error:
         raise CommandError(str(error), ExitCode.USAGE, "usage") from error
     try:
-        return _serve(config, flags | given.settings, given.key, given.callables, given.owner_fd)
+        wanted = flags | given.settings
+        return _serve(config, environ, wanted, given.key, given.callables, given.owner_fd)
     finally:
         if given.folder:
             shutil.rmtree(given.folder, ignore_errors=True)
@@ -54,6 +58,7 @@ def _serve_embedded(config: Path | None, flags: dict[str, object], descriptor: i
 
 def _serve(
     config: Path | None,
+    environ: Mapping[str, str],
     flags: dict[str, object],
     api_key: str | None,
     callables: Mapping[str, bytes] | None = None,
@@ -65,7 +70,7 @@ def _serve(
     from ..config.settings import load
 
     try:
-        settings = load(config, flags=flags, callables=callables or {})
+        settings = load(config, environ, flags=flags, callables=callables or {})
         from ..actors import root
 
         return root.serve(settings, api_key, owner_fd)
