@@ -24,7 +24,7 @@ class Clocked(Protocol):
 
 
 class Room:
-    """Whether the folder's disk has `reserve_bytes` free. Asks the kernel at most once a second."""
+    """Whether the folder's disk has `reserve_bytes` free. While it has, the kernel is asked at most once a second."""
 
     def __init__(self, folder: str, reserve_bytes: int, house: Clocked) -> None:
         self._folder = folder
@@ -37,7 +37,7 @@ class Room:
     def is_short(self) -> bool:
         """Less is free than the reserve. Blocks for one statvfs(3), now and then."""
         now = self._house.clock()
-        if now - self._looked_at >= LOOK_EVERY_S:
+        if self._is_short or now - self._looked_at >= LOOK_EVERY_S:
             self._looked_at = now
             found = os.statvfs(self._folder)
             self._is_short = found.f_bavail * found.f_frsize < self._reserve_bytes

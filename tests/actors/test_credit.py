@@ -109,7 +109,7 @@ def free(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
-def test_room_is_short_below_the_reserve_and_looked_at_once_a_second(
+def test_room_is_short_below_the_reserve_and_looked_at_once_a_second_while_there_is_some(
     house: FakeHouse, free: list[int], tmp_path: Path
 ) -> None:
     room = Room(str(tmp_path), 100, house)
@@ -118,6 +118,8 @@ def test_room_is_short_below_the_reserve_and_looked_at_once_a_second(
     assert not room.is_short()
     house.pass_time(LOOK_EVERY_S)
     assert room.is_short()
+    free[0] = 100
+    assert not room.is_short()
 
 
 def test_who_waits_for_room_is_called_once_when_it_is_there(

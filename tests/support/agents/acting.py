@@ -59,6 +59,16 @@ def stubborn(_: str, run: Run) -> None:
         time.sleep(LONG_S)
 
 
+def hears(_: str, run: Run) -> None:
+    """Says that it was asked to end, and no more than that; SIGTERM does not get through."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    run.emit("message.delta", delta="ready")
+    run.interrupted.wait()
+    run.emit("test.heard")
+    while True:
+        time.sleep(LONG_S)
+
+
 def freezes(_: str, run: Run) -> None:
     """Stops itself, as ctrl-Z would."""
     run.emit("message.delta", delta="ready")
@@ -109,6 +119,8 @@ def fathers(text: str, run: Run) -> str:
     run.emit("message.delta", delta="ready")
     if run.metadata.get("then") == "wait":
         run.interrupted.wait()
+    if run.metadata.get("then") == "hear":
+        hears("", run)
     return "done"
 
 
@@ -119,6 +131,7 @@ WAYS: dict[str, Callable[[str, Run], Any]] = {
         endless,
         deaf,
         stubborn,
+        hears,
         freezes,
         answers,
         raises,
