@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from .containment.reaping import end_all, reap_dead
+from .containment.rungs import GROUP
 from .messages import Claim, ExitRecord, StopMode
 from .records import LimitReason
 
@@ -67,6 +68,8 @@ class Ending:
     def kill_all(self, rung: StopMode | None) -> None:
         """Kill everything of the run and reap it. Blocks until nothing is left, at most some seconds."""
         self.rung = self.rung or rung
+        if self._proof == GROUP.proof:  # what left the agent behind is nobody's child here
+            self._kill_round()
         self._survivors = end_all(self._kill_round, self._reaped)
         self.over = True
 

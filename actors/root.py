@@ -22,13 +22,13 @@ import msgspec
 from ..config.sections import Settings
 from . import birth, front_door, restart, wire
 from .actor import Actor, Timer
-from .containment import linux, oom
+from .containment import linux, oom, rungs
+from .containment.finding_out import find_out
 from .containment.findings import Found
 from .containment.leaves import Leaves
-from .containment.probe import check_required, probe
+from .containment.probe import check_required
 from .containment.reaping import own_children, reap_dead
 from .containment.reporting import report
-from .containment.wall_probe import probe_walls
 from .errors import BadMessage, ContainmentMissing, StateFolderUnusable
 from .journal.lock import StateLock
 from .mailbox import KeyPair
@@ -54,7 +54,7 @@ def serve(settings: Settings, api_key: str | None, owner_fd: int | None = None) 
     unsupported = linux.supported()
     if unsupported is not None:
         raise ContainmentMissing(unsupported)
-    found = probe_walls(probe(settings.containment.kill), settings.containment.without)
+    found = find_out(settings)
     check_required(found, settings.containment.require)
     state_dir = Path(settings.state.dir)
     lock = StateLock(state_dir)
@@ -120,7 +120,7 @@ class Root(Actor):
         birth.guard_secrets()
         oom.protect_ourselves()
         birth.scrub_environment()
-        linux.become_subreaper()
+        rungs.collect_orphans(self._found.rung)
         self.on_signal(signal.SIGTERM, self._drain)
         self.on_signal(signal.SIGINT, self._shut_down)
         self.on_signal(signal.SIGCHLD, self._reap)

@@ -82,7 +82,7 @@ def main(
         birth.keep_only((*given_fds, supervisor_pidfd, root_pidfd, *family.descriptors, *leaf.descriptors))
         birth.entitle(f"warden {asked.run_id}")
         os.setsid()
-        kill_round = leaf.before(kill_round or rungs.settle(rung, False, uid, gid))
+        kill_round = leaf.before(kill_round or rungs.settle(rung, False, uid, gid, family.pid))
         pidfds = (supervisor_pidfd, root_pidfd)
         Warden(start, asked, family, given_fds, pidfds, leaf, kill_round).run()
         code = 0

@@ -18,7 +18,7 @@ import msgspec
 from . import birth, preloading, rehearsal, stack_pipe, warden, wire
 from .actor import Actor
 from .containment import rungs
-from .containment.linux import Child, become_subreaper
+from .containment.linux import Child
 from .containment.reaping import own_children
 from .containment.walls import Walls
 from .errors import BadMessage
@@ -44,7 +44,7 @@ def main(start: ZygoteStart) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is root's; wardens reset it
     os.environ.update(start.spec.env)
     supervisor_pidfd = os.pidfd_open(os.getppid())
-    become_subreaper()
+    rungs.collect_orphans(start.kill_rung)
     stack_pipe.prepare()
     preloaded = preloading.preload(start.spec)
     if preloaded.trouble is not None:

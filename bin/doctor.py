@@ -43,20 +43,20 @@ def examine(settings: Settings) -> Report:
     """Try everything, as a server with these settings would. Forks; takes a tenth of a second."""
     # Imported late: `--help` needs none of it.
     from ..actors.containment import linux
-    from ..actors.containment.probe import choose, try_everything
+    from ..actors.containment.finding_out import find_out
     from ..actors.containment.reporting import report
-    from ..actors.containment.wall_probe import probe_walls
 
     unsupported = linux.supported()
     if unsupported is not None:
         raise CommandError(unsupported, ExitCode.REFUSED, "unsupported")
-    asked, tried, refused = settings.containment, try_everything(), []
+    asked, refused = settings.containment, []
     try:
-        found = choose(tried, asked.kill)
+        found = find_out(settings)
     except ContainmentMissing as error:
         refused.append(str(error))
-        found = choose(tried, "auto")
-    said = report(probe_walls(found, asked.without), asked.require)
+        whatever = msgspec.structs.replace(asked, kill="auto")
+        found = find_out(msgspec.structs.replace(settings, containment=whatever))
+    said = report(found, asked.require)
     return msgspec.structs.replace(said, unmet=[*refused, *said.unmet])
 
 

@@ -104,11 +104,20 @@ class Leaves:
         return {name for place in self._places for name in cgroups.leaves(place, self._tag)}
 
     def _empty(self) -> str | None:
-        for index, name in enumerate(self._free):
-            if self.is_empty(name) and self._made_anew(name):
-                return self._free.pop(index)
-            self.kill(name)
+        for name in list(self._free):
+            if not self._is_there(name):
+                self._free.remove(name)
+                self._remove(name)  # what is there of it
+            elif self.is_empty(name) and self._made_anew(name):
+                self._free.remove(name)
+                return name
+            else:
+                self.kill(name)
         return None
+
+    def _is_there(self, name: str) -> bool:
+        """In every place: somebody may have tidied up."""
+        return all(os.path.isdir(f"{place.folder}/{name}") for place in self._places)
 
     def _made_anew(self, name: str) -> bool:
         """In version 2: Linux 6.18 kills at birth whoever is born in a cgroup that was killed before."""

@@ -160,7 +160,7 @@ def set_no_new_privileges() -> None:
 
 
 def become_subreaper() -> None:
-    """Orphans among the descendants become children of this process."""
+    """Orphans among the descendants become children of this process. Raises OSError where a filter denies it."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 

@@ -1,6 +1,7 @@
 """Finds out what this machine allows, by doing it in throw-away processes, and what is the best of it."""
 
 import errno
+from collections.abc import Mapping
 
 import msgspec
 
@@ -10,9 +11,11 @@ from . import surroundings, walls
 from .cgroup_trials import try_cgroups
 from .findings import Found, Place, Tried
 from .holders import holders
-from .rungs import CGROUP, LEVELS, RUNGS, KillRung
+from .rungs import CGROUP, GROUP, LEVELS, RUNGS, KillRung
 from .throwaway import why
 from .trials import in_user_namespace, try_kernel
+
+NOTHING: Mapping[str, str] = {}
 
 
 def probe(wanted: str = "auto") -> Found:
@@ -31,11 +34,14 @@ def try_everything() -> Found:
     return Found(rung="", tried=kernel | cgroups, places=places, surroundings=surroundings.look())
 
 
-def choose(found: Found, wanted: str) -> Found:
-    """What was found, with the best rung of it, or the `wanted` one. Pure. Raises `ContainmentMissing`."""
+def choose(found: Found, wanted: str, lacking: Mapping[str, str] = NOTHING) -> Found:
+    """What was found, with the best rung of it, or the `wanted` one. Pure. Raises `ContainmentMissing`.
+
+    `lacking`: rungs that can't be had for another reason than what was tried, and that reason.
+    """
     missing: list[str] = []
     for rung in _candidates(wanted):
-        no = refusal(found, rung)
+        no = lacking.get(rung.name) or refusal(found, rung)
         if no is None:
             return msgspec.structs.replace(
                 found,
@@ -81,10 +87,10 @@ def _unmet(found: Found, requirement: str) -> str | None:
 
 
 def _candidates(wanted: str) -> list[KillRung]:
-    """Best first. Who asks for one gets that or nothing."""
+    """Best first. Who asks for one gets that or nothing; one that promises nothing is only for who asks for it."""
     if wanted in RUNGS:
         return [RUNGS[wanted]]
-    return sorted(RUNGS.values(), key=lambda rung: -LEVELS.index(rung.level))
+    return sorted(set(RUNGS.values()) - {GROUP}, key=lambda rung: -LEVELS.index(rung.level))
 
 
 def _places(found: Found, rung: KillRung, wanted: str) -> tuple[Place, ...]:
@@ -99,4 +105,13 @@ def refusal(found: Found, rung: KillRung) -> str | None:
         if not found.works(mechanism):
             words = why(found.tried.get(mechanism, Tried(errno.EPERM)))
             return words if len(rung.needs) == 1 else f"{mechanism}: {words}"
+    return None
+
+
+def lacking_wall(found: Found, rung: KillRung) -> str | None:
+    """The first wall that the rung needs and that this machine's runs don't get, and why; None if there is none."""
+    for wall in rung.walls:
+        if wall not in found.walls_held:
+            tried = found.walls.get(wall)
+            return f"wall {wall}: {why(tried) if tried is not None else 'left out by containment.without'}"
     return None

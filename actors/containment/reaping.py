@@ -42,6 +42,16 @@ def kill_namespace() -> None:
         os.kill(-1, signal.SIGKILL)
 
 
+def kill_group(leader_pid: int) -> None:
+    """SIGKILL to a process group, where nothing better can be had. Who has left it is not reached.
+
+    Once its leader is reaped and it is empty, its number may become another group's: nothing here is certain.
+    """
+    if leader_pid > 1:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader_pid, signal.SIGKILL)
+
+
 class SubreaperRounds:
     """SIGKILL to all descendants of this subreaper: its own children in every round, all below now and then.
 

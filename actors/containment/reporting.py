@@ -5,7 +5,7 @@ from . import walls
 from .advice import advice
 from .findings import Found
 from .holders import holders
-from .probe import refusal, unmet
+from .probe import lacking_wall, refusal, unmet
 from .report import HeldReport, MechanismReport, Report, RungReport
 from .rungs import LEVELS, RUNGS
 from .throwaway import why
@@ -50,7 +50,7 @@ def _detail(text: str) -> str | None:
 
 def _rungs(found: Found) -> list[RungReport]:
     best_first = sorted(RUNGS.values(), key=lambda rung: -LEVELS.index(rung.level))
-    refusals = ((rung, refusal(found, rung)) for rung in best_first)
+    refusals = ((rung, refusal(found, rung) or lacking_wall(found, rung)) for rung in best_first)
     return [RungReport(rung.level, rung.name, rung.title, no is None, no) for rung, no in refusals]
 
 

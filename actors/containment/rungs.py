@@ -1,14 +1,16 @@
 """The kill rungs that this build can climb: how a warden is forked, how it kills, and what its end proves.
 
 K4 is a pid namespace and a cgroup that is killed as one. K3 is a pid namespace: the warden is its init, so the
-kernel ends the whole run with it. K1- is a subreaper warden: certain against crashes, not against malice. Where
-there is a cgroup to kill by (`leaf.py`) every rung uses it, too.
+kernel ends the whole run with it. K1- is a subreaper warden: certain against crashes, not against malice; K1 is the
+same where no run can send its warden a signal, trace it or set its limits, by landlock's scope and seccomp. K0 kills
+a process group and proves nothing. Where there is a cgroup to kill by (`leaf.py`) every rung uses it, too.
 """
 
 import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn
 
 from . import linux, reaping
@@ -24,6 +26,7 @@ class KillRung:
     proof: str
     gone_with_warden: bool
     needs: tuple[str, ...]  # mechanisms, by the names that `trials` gives them
+    walls: tuple[str, ...] = ()  # that must be round every run, by the names of `walls.WALLS`
 
     @property
     def has_pid_namespace(self) -> bool:
@@ -41,7 +44,17 @@ CGROUP = KillRung(
 )
 PIDNS = KillRung("pidns", "K3", "pid namespace", "pidns", gone_with_warden=True, needs=("pid_namespace",))
 SUBREAPER = KillRung("subreaper", "K1-", "subreaper", "echild", gone_with_warden=False, needs=("subreaper",))
-RUNGS = {rung.name: rung for rung in (CGROUP, PIDNS, SUBREAPER)}
+SCOPE = KillRung(
+    "scope",
+    "K1",
+    "subreaper that runs can't reach",
+    "echild",
+    gone_with_warden=False,
+    needs=("subreaper", "signal_scope", "seccomp"),
+    walls=("landlock", "seccomp"),
+)
+GROUP = KillRung("group", "K0", "process group", "none", gone_with_warden=False, needs=())
+RUNGS = {rung.name: rung for rung in (CGROUP, PIDNS, SCOPE, SUBREAPER, GROUP)}
 LEVELS = ("K0", "K1-", "K1", "K2", "K3", "K4")  # weakest first
 
 
@@ -57,11 +70,16 @@ def namespaces(rung: KillRung, user_namespace: bool) -> int:
     return linux.CLONE_NEWPID | (linux.CLONE_NEWUSER if user_namespace else 0)
 
 
-def settle(rung: KillRung, user_namespace: bool, uid: int, gid: int) -> Callable[[], None]:
+def settle(
+    rung: KillRung, user_namespace: bool, uid: int, gid: int, agent_pid: int = 0
+) -> Callable[[], None]:
     """In the warden: take the place that the rung gives it; returns the round of killing that `end_all` needs.
 
     `uid` and `gid` are the zygote's, asked before the fork: in a new user namespace they have no name yet.
+    `agent_pid`: the leader of the run's process group, which is all that the last rung knows.
     """
+    if rung is GROUP:
+        return partial(reaping.kill_group, agent_pid)
     if rung.has_pid_namespace:
         if user_namespace:
             linux.set_dumpable(True)  # else the maps are root's
@@ -70,6 +88,15 @@ def settle(rung: KillRung, user_namespace: bool, uid: int, gid: int) -> Callable
         return reaping.kill_namespace
     linux.become_subreaper()
     return reaping.SubreaperRounds()
+
+
+def collect_orphans(name: str) -> None:
+    """For root and zygotes: what loses its parent comes to them, to be ended. Raises OSError.
+
+    Not on the last rung: what leaves its process group there is nobody's, and may be of a live run.
+    """
+    if name != GROUP.name:
+        linux.become_subreaper()
 
 
 def try_rung(rung: KillRung, user_namespace: bool) -> OSError | None:

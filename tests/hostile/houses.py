@@ -1,7 +1,7 @@
 """Servers that hostile agents are run on: as root and as an ordinary user, on each kill rung."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,29 @@ from ..support.rungs import PROOF, skip_unless_held
 from ..support.server import Server, running
 
 ORDINARY_UID = 54_321
+_PLACES = [(who, rung) for who in ("as_is", "ordinary") for rung in PROOF]
+
+
+def _param(who: str, rung: str) -> Any:
+    # Pinned to the lowest rung a run here has the walls of the one above it, and is killed in the same way.
+    return pytest.param(
+        (who, rung), marks=[pytest.mark.slow] if rung == "subreaper" else [], id=f"{who}-{rung}"
+    )
+
+
 #: Who serves × on which rung. The ordinary user has a cgroup of its own where the rung asks for one.
-PLACES = [(who, rung) for who in ("as_is", "ordinary") for rung in PROOF]
+PLACES = [_param(*place) for place in _PLACES]
+
+
+def places_where(so: Callable[[str, str], bool]) -> list[Any]:
+    """Those of which that is true, given who serves and the rung."""
+    return [_param(*place) for place in _PLACES if so(*place)]
+
+
+def column(place: tuple[str, str]) -> str:
+    """Of the tables: who really serves, and the rung."""
+    who, rung = place
+    return f"{'root' if who == 'as_is' and os.geteuid() == 0 else 'user'}-{rung}"
 
 
 @contextmanager

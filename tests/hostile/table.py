@@ -1,11 +1,15 @@
-"""The table of `outcomes.txt`: program × place, and what comes of it there."""
+"""The tables: `outcomes.txt` (program × place, and what comes of it there), `missing.txt` (what runs lack there)."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 TABLE = Path(__file__).with_name("outcomes.txt")
+MISSING = Path(__file__).with_name("missing.txt")
 NO, YES, NOT_YET = "no", "yes", "not-yet"
-COLUMNS = ("root-cgroup", "root-pidns", "root-subreaper", "user-cgroup", "user-pidns", "user-subreaper")
+COLUMNS = (
+    *("root-cgroup", "root-pidns", "root-scope", "root-subreaper"),
+    *("user-cgroup", "user-pidns", "user-scope", "user-subreaper"),
+)
 
 
 class Attack(NamedTuple):
@@ -31,3 +35,17 @@ def attacks() -> list[Attack]:
             raise ValueError(f"outcomes.txt: {line}")
         found[deed, against] = Attack(deed, against, dict(zip(COLUMNS, outcomes, strict=True)))
     return list(found.values())
+
+
+def missing() -> dict[str, list[str]]:
+    """Column → what a run there says that it has not, line by line. Raises ValueError for a place that is unknown."""
+    found: dict[str, list[str]] = {place: [] for place in COLUMNS}
+    place = ""
+    for line in MISSING.read_text().splitlines():
+        if line.startswith("    "):
+            found[place].append(line.strip())
+        elif line.strip() and not line.startswith("#"):
+            place = line.strip()
+            if place not in found:
+                raise ValueError(f"missing.txt: {line}")
+    return found

@@ -10,7 +10,7 @@ import pytest
 
 from ..support.leaks import short_folder
 from ..support.waiting import until
-from .houses import ORDINARY_UID, PLACES, house
+from .houses import ORDINARY_UID, PLACES, column, house
 from .scene import AGENTS, ELSEWHERE, Listening, Neighbour, Scene
 from .seeing import Done, got_it
 from .table import NO, NOT_YET, YES, Attack, attacks
@@ -23,12 +23,7 @@ ROUGH = (
 PATIENCE_S = 3.0  # for a run whose warden may have been hurt
 
 
-def column(place: tuple[str, str]) -> str:
-    who, rung = place
-    return f"{'root' if who == 'as_is' and os.geteuid() == 0 else 'user'}-{rung}"
-
-
-@pytest.fixture(scope="module", params=PLACES, ids="-".join)
+@pytest.fixture(scope="module", params=PLACES)
 def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     place = request.param
     with ExitStack() as stack:

@@ -106,7 +106,7 @@ class Matrix:
         assert self._own <= self._counted.alive(), self._server.log
 
 
-@pytest.fixture(scope="module", params=PLACES, ids="-".join)
+@pytest.fixture(scope="module", params=PLACES)
 def matrix(
     request: pytest.FixtureRequest, compiled: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Matrix]:

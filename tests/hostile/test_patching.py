@@ -11,7 +11,7 @@ from .houses import PLACES, house
 ENTRYPOINT = f"{PROGRAMS / 'patching.py'}:agent"
 
 
-@pytest.fixture(scope="module", params=PLACES, ids="-".join)
+@pytest.fixture(scope="module", params=PLACES)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     config = {"agents": {"patching": {"entrypoint": ENTRYPOINT}}}
     with house(request.param, tmp_path_factory, config) as server:

@@ -4,6 +4,7 @@ An ordinary user's run on the weakest rung has no namespaces; what then holds le
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 from ..support.client import Client
 from ..support.server import AGENTS, Server, agent
 from ..support.waiting import AT_LAST_S, until
-from .houses import PLACES, house
+from .houses import PLACES, column, house, places_where
+from .table import missing
 
 SIZE_BYTES = 16 << 20
 
@@ -23,16 +25,17 @@ class Place(NamedTuple):
     """A server, and whether runs there have namespaces (and with them a root of their own)."""
 
     server: Server
+    column: str
     namespaces: bool
     pid_namespace: bool
 
 
 def has_namespaces(who: str, rung: str) -> bool:
-    """On the weakest rung only root's runs have them."""
-    return rung != "subreaper" or (who == "as_is" and os.geteuid() == 0)
+    """On the weakest rungs only root's runs have them."""
+    return rung not in ("scope", "subreaper") or (who == "as_is" and os.geteuid() == 0)
 
 
-@pytest.fixture(scope="module", params=PLACES, ids="-".join)
+@pytest.fixture(scope="module", params=PLACES)
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     who, rung = request.param
     config = {
@@ -43,7 +46,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     }
     with house(request.param, tmp_path_factory, config) as server:
         server.client.ended(server.client.start("hostile"))
-        yield Place(server, has_namespaces(who, rung), rung != "subreaper")
+        yield Place(server, column(request.param), has_namespaces(who, rung), rung in ("cgroup", "pidns"))
 
 
 @pytest.fixture
@@ -64,9 +67,7 @@ def all_are(client: Client, deeds: str, *outcomes: str) -> None:
     assert set(come_to.values()) <= set(outcomes), come_to
 
 
-with_namespaces = pytest.mark.parametrize(
-    "place", [each for each in PLACES if has_namespaces(*each)], ids="-".join, indirect=True
-)
+with_namespaces = pytest.mark.parametrize("place", places_where(has_namespaces), indirect=True)
 
 
 # ── the kernel ──────────────────────────────────────────────────────────────────────────────────
@@ -238,3 +239,12 @@ def test_what_held_a_run_is_told(client: Client, place: Place) -> None:
         assert any(each.startswith("wall mounts: ") for each in held["missing"])
     assert held["applied"].items() >= expected.items()
     assert client.ended(client.start("host", "fork"))["containment"]["applied"].get("network") is None
+
+
+@pytest.mark.skipif(
+    not Path("/sys/fs/cgroup/cpu").is_dir(), reason="the table is of a machine with hybrid cgroups"
+)
+def test_what_a_run_lacks_is_what_the_table_says(client: Client, place: Place) -> None:
+    said = client.ended(client.start("hostile", "fork"))["containment"]["missing"]
+    # Where in the cgroups it was tried is of this machine, and this moment.
+    assert sorted(re.sub(r", /[^)]*", "", each) for each in said) == sorted(missing()[place.column])

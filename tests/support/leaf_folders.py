@@ -6,6 +6,8 @@ from pathlib import Path
 
 from runward.actors.containment.leaves import tag_of
 
+from .waiting import AT_LAST_S, until
+
 MOUNTED = Path("/sys/fs/cgroup")
 
 
@@ -18,7 +20,12 @@ def leaf_folders(state: Path) -> list[Path]:
 
 
 def remove_leaves(state: Path) -> None:
-    """What a server that was killed left behind, as its next one would."""
-    for folder in leaf_folders(state):
-        with suppress(OSError):
-            folder.rmdir()
+    """What a server that was killed left behind, as its next one would, once its runs are gone."""
+
+    def are_gone() -> bool:
+        for folder in leaf_folders(state):
+            with suppress(OSError):
+                folder.rmdir()
+        return not leaf_folders(state)
+
+    until(are_gone, AT_LAST_S, lambda: f"the end of {leaf_folders(state)}")

@@ -6,7 +6,8 @@ from functools import cache
 
 import pytest
 
-PROOF = {"cgroup": "cgroup", "pidns": "pidns", "subreaper": "echild"}  # the setting → what proves an end
+#: The setting → what proves an end.
+PROOF = {"cgroup": "cgroup", "pidns": "pidns", "scope": "echild", "subreaper": "echild"}
 _PROBE = "import sys; from runward.actors.containment.probe import probe; probe(sys.argv[1])"
 
 

@@ -21,6 +21,7 @@ from ..support.server import Server, refused, running
 
 NOBODY = 65_534
 NO_CGROUPS = {"cgroups": errno.EROFS}
+NO_LANDLOCK = {"landlock_create_ruleset": errno.ENOSYS}
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else, too")
 pytestmark = needs_root
@@ -43,13 +44,21 @@ CONTAINER = {"cgroups": errno.EROFS, "clone3": errno.ENOSYS, "unshare": errno.EP
 CASES = [
     Case("root", "cgroup", "K4"),
     Case("root with cgroups that are read-only", "pidns", "K3", None, NO_CGROUPS, told="EROFS"),
-    Case("root in a container", "subreaper", "K1-", None, CONTAINER, told="ENOSYS"),
+    Case("root in a container", "scope", "K1", None, CONTAINER, told="ENOSYS"),
+    Case(
+        "root in a container without landlock",
+        "subreaper",
+        "K1-",
+        None,
+        CONTAINER | NO_LANDLOCK,
+        told="K1 subreaper that runs can't reach: signal_scope: Function not implemented (ENOSYS)",
+    ),
     Case("a user", "pidns", "K3", NOBODY, told="EACCES"),
     Case("a user whom a cgroup is delegated to", "cgroup", "K4", NOBODY, is_delegated=True),
     Case(
         "a user in a container",
-        "subreaper",
-        "K1-",
+        "scope",
+        "K1",
         NOBODY,
         {"clone3": errno.ENOSYS, "unshare": errno.EPERM},
         told="ENOSYS",
@@ -112,11 +121,12 @@ def test_many_runs_one_after_another_are_held_alike(case: Case, client: Client) 
 
 REQUIRED: list[tuple[dict[str, int], str, str]] = [
     ({"clone3": errno.ENOSYS}, "kill>=K3", "Function not implemented (ENOSYS"),
+    (CONTAINER | NO_LANDLOCK, "kill>=K1", "signal_scope: Function not implemented (ENOSYS"),
     (NO_CGROUPS, "kill>=K4", "Read-only file system (EROFS, /sys/fs/cgroup"),
     (NO_CGROUPS, "memory", "Read-only file system (EROFS, /sys/fs/cgroup"),
     (NO_CGROUPS, "pids", "Read-only file system (EROFS, /sys/fs/cgroup"),
     (
-        {"unshare": errno.EPERM, "landlock_create_ruleset": errno.ENOSYS},
+        {"unshare": errno.EPERM, **NO_LANDLOCK},
         "files",
         "Operation not permitted (EPERM",
     ),
@@ -133,3 +143,26 @@ def test_what_is_required_and_withheld_is_refused_by_name_with_the_kernels_word(
     assert required in said
     assert told in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"kill": "scope", "without": ["seccomp"]}, "wall seccomp: left out by containment.without"),
+        ({"kill": "group"}, "kill>=K1- "),
+    ],
+    ids=["K1", "K0"],
+)
+def test_a_rung_that_is_pinned_and_can_not_be_had_or_is_not_consented_to_is_refused(
+    tmp_path: Path, config: dict[str, Any], told: str
+) -> None:
+    code, said = refused(tmp_path, {"auth": {"mode": "none"}, "containment": config})
+    assert (code, told in said, "Traceback" in said) == (78, True, False), said
+
+
+def test_a_process_group_is_killed_where_that_is_consented_to_and_proves_nothing(tmp_path: Path) -> None:
+    config = {"containment": {"kill": "group", "require": ["kill>=K0"]}}
+    with running(tmp_path, config) as server:
+        run = server.client.kill(server.client.begun("spin", "on"), wait=True).json
+        assert (run["reason"], run["containment"]["kill"], run["exit"]["proof"]) == ("killed", "K0", "none")
+        assert server.client.ended(server.client.start("echo", "well"))["exit"]["proof"] == "none"

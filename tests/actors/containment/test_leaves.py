@@ -273,6 +273,16 @@ def test_a_leaf_in_which_somebody_is_left_is_given_to_nobody(leaves: Leaves) -> 
     assert leaves.take() == name
 
 
+def test_a_leaf_that_somebody_tidied_away_is_missed_by_nobody(leaves: Leaves) -> None:
+    name = leaves.take()
+    leaves.give_back(name)
+    cgroups.remove(PLACES[-1], name)
+    other = leaves.take()
+    pid, _ = fork_into(other, lambda: os._exit(5))
+    assert ended(pid) == 5
+    assert there(STATE) == {other}
+
+
 def test_few_are_kept_for_later(leaves: Leaves) -> None:
     names = [leaves.take() for _ in range(40)]
     for name in names:

@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 
 from runward.actors.containment import linux, rungs
+from runward.actors.containment.finding_out import find_out
 from runward.actors.containment.findings import Found, Place, Tried
-from runward.actors.containment.probe import check_required, choose, probe
-from runward.actors.containment.rungs import LEVELS, RUNGS, SUBREAPER
+from runward.actors.containment.probe import check_required, choose, lacking_wall, probe
+from runward.actors.containment.rungs import CGROUP, GROUP, LEVELS, PIDNS, RUNGS, SCOPE, SUBREAPER
 from runward.actors.errors import ContainmentMissing
+from runward.config.sections import ContainmentSettings, Settings
 from tests.support.delegation import delegated
 from tests.support.rungs import skip_unless_held
 
@@ -88,7 +90,7 @@ def test_what_is_wanted_is_what_is_found() -> None:
     assert in_a_fork(lambda: found("pidns")) == ["pidns", os.geteuid() != 0, []]
 
 
-@pytest.mark.parametrize("rung", RUNGS.values(), ids=list(RUNGS))
+@pytest.mark.parametrize("rung", [CGROUP, PIDNS, SUBREAPER], ids=lambda rung: rung.name)
 def test_a_probe_leaves_nothing_and_takes_no_time(rung: rungs.KillRung) -> None:
     skip_unless_held(rung.name)
     before, children = os.listdir("/proc/self/fd"), own_children()
@@ -118,10 +120,11 @@ NO_ROOM = os.strerror(errno.ENOSPC)
 
 
 @needs_root
-def test_without_pid_namespaces_the_subreaper_is_found_and_both_refusals_are_told() -> None:
+def test_without_pid_namespaces_the_best_of_the_others_is_found_and_both_refusals_are_told() -> None:
+    skip_unless_held("scope")
     refused = f"{NO_ROOM} (ENOSPC, in a user namespace: {NO_ROOM} (ENOSPC))"
     assert in_a_namespace_with({"pid": 0}, found) == [
-        *("subreaper", False),
+        *("scope", False),
         [f"K4 cgroup and pid namespace: pid_namespace: {refused}", f"K3 pid namespace: {refused}"],
     ]
 
@@ -132,14 +135,16 @@ def test_without_user_namespaces_root_has_its_pid_namespace_all_the_same() -> No
 
 
 @needs_root
-def test_without_user_namespaces_an_ordinary_user_has_the_subreaper_and_is_told_why() -> None:
+def test_without_user_namespaces_an_ordinary_user_has_the_best_of_the_others_and_is_told_why() -> None:
+    skip_unless_held("scope")
+
     def work() -> Any:
         become_nobody()
         return in_a_namespace_with({"user": 0}, found)
 
     rung, user_namespace, missing = in_a_fork(work)
     assert (rung, user_namespace, missing[-1]) == (
-        "subreaper",
+        "scope",
         False,
         f"K3 pid namespace: {NO_ROOM} (ENOSPC)",
     )
@@ -203,13 +208,13 @@ def test_the_filter_that_stands_for_a_containers_does_what_it_should(number: int
 
 
 @containers
-def test_in_a_container_that_knows_no_clone3_the_subreaper_is_found(number: int) -> None:
+def test_in_a_container_that_knows_no_clone3_the_best_of_the_others_is_found(number: int) -> None:
     def work() -> Any:
         deny_clone3(number)
         return found()
 
     rung, _, missing = in_a_fork(work)
-    assert rung == "subreaper"
+    assert rung in ("scope", "subreaper")
     assert os.strerror(number) in " ".join(missing)
 
 
@@ -310,6 +315,7 @@ def test_what_is_better_and_refused_is_named() -> None:
     told = [
         "K4 cgroup and pid namespace: pid_namespace: Operation not permitted (EPERM)",
         "K3 pid namespace: Operation not permitted (EPERM)",
+        "K1 subreaper that runs can't reach: signal_scope: Operation not permitted (EPERM)",
     ]
     assert chosen(pid_namespace=NO, cgroup_kill=Tried(), subreaper=Tried()) == ["subreaper", False, told]
     told = ["K4 cgroup and pid namespace: cgroup_kill: Operation not permitted (EPERM)"]
@@ -342,3 +348,64 @@ def test_where_nothing_works_nothing_is_chosen() -> None:
         ContainmentMissing, match=r"no kill rung can be had here: K4 .*; K3 .*; K1- subreaper: "
     ):
         chosen(pid_namespace=NO, subreaper=NO)
+
+
+SCOPED = {name: Tried() for name in ("subreaper", "signal_scope", "seccomp")}
+
+
+def test_without_namespaces_a_warden_is_out_of_its_runs_reach_where_the_kernel_has_the_scope() -> None:
+    assert chosen("auto", pid_namespace=NO, **SCOPED)[0] == "scope"
+    old = Tried(errno.ENOSYS, detail="landlock ABI 5, Linux 6.12 has it")
+    rung, _, missing = chosen("auto", pid_namespace=NO, **SCOPED | {"signal_scope": old})
+    assert rung == "subreaper"
+    assert missing[-1] == (
+        "K1 subreaper that runs can't reach: signal_scope: Function not implemented"
+        " (ENOSYS, landlock ABI 5, Linux 6.12 has it)"
+    )
+
+
+def test_a_process_group_is_only_for_who_asks_for_it() -> None:
+    assert chosen("group", pid_namespace=NO, subreaper=NO)[0] == "group"
+    with pytest.raises(ContainmentMissing):
+        chosen(pid_namespace=NO, subreaper=NO)
+
+
+def test_a_rung_that_lacks_a_wall_is_passed_over_and_named() -> None:
+    what = choose(
+        Found(rung="", tried=SCOPED | {"pid_namespace": NO}), "auto", {"scope": "wall landlock: none"}
+    )
+    assert (what.rung, what.missing[-1]) == (
+        "subreaper",
+        "K1 subreaper that runs can't reach: wall landlock: none",
+    )
+    with pytest.raises(ContainmentMissing, match=r"'scope' can't be had here: K1 .*: wall landlock: none"):
+        choose(Found(rung="", tried=SCOPED), "scope", {"scope": "wall landlock: none"})
+
+
+@pytest.mark.parametrize(
+    ("walls", "told"),
+    [
+        ({"landlock": Tried(), "seccomp": Tried()}, None),
+        ({"landlock": NO, "seccomp": Tried()}, "wall landlock: Operation not permitted (EPERM)"),
+        ({"landlock": Tried()}, "wall seccomp: left out by containment.without"),
+        ({}, "wall landlock: left out by containment.without"),
+    ],
+)
+def test_the_first_wall_that_a_rung_lacks_is_told(walls: dict[str, Tried], told: str | None) -> None:
+    assert lacking_wall(Found(rung="scope", walls=walls), SCOPE) == told
+    assert [lacking_wall(Found(rung="", walls=walls), rung) for rung in (PIDNS, SUBREAPER, GROUP)] == [
+        None
+    ] * 3
+
+
+def test_where_a_wall_is_left_out_the_next_lower_rung_is_found_with_its_walls() -> None:
+    def work() -> Any:
+        deny_clone3()
+        asked = ContainmentSettings(without=("landlock",))
+        what = find_out(Settings(containment=asked))
+        return [what.rung, "landlock" in what.walls_held, list(what.missing)]
+
+    rung, has_landlock, missing = in_a_fork(work)
+    assert (rung, has_landlock) == ("subreaper", False)
+    assert "K1 subreaper that runs can't reach: wall landlock: left out by containment.without" in missing
+    assert "wall landlock: left out by containment.without" in missing
