@@ -89,8 +89,9 @@ class Forking:
 
     def take_over(self) -> None:
         """End what an earlier supervisor left in leaves and folders, all but the runs that were taken up again."""
-        self.leaves.take_over(run.record.leaf for run in self._register.all())
-        self.folders.take_over(run.record.run_id for run in self._register.all())
+        live = self._register.holders()
+        self.leaves.take_over(run.record.leaf for run in live)
+        self.folders.take_over(run.record.run_id for run in live)
 
     def warm_up(self) -> None:
         """Start the zygotes that are surely wanted: the operator's own agents and the default one."""

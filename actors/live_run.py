@@ -122,6 +122,9 @@ class House(Protocol):
     def memory_was_short(self) -> bool:
         """Whether the kernel killed somebody lately for want of memory."""
 
+    def again(self, run: "LiveRun", end: Verdict) -> Verdict | None:
+        """None: another attempt follows, which is another `LiveRun`. Else how the run ends."""
+
     def ended(self, run: "LiveRun") -> None:
         """Free the slot."""
 
@@ -142,7 +145,7 @@ class LiveRun:
         self.state = lifecycle.State()
         self.keys: KeyPair | None = None
         self.pidfd: int | None = None
-        self.proof = NEVER_STARTED
+        self.proof = _proof_so_far(record)
         self.kind: str | None = None
         self.warden: ProcessIdentity | None = None  # by the zygote and the kernel, not by itself
         self.reaper: int | None = None
@@ -154,6 +157,7 @@ class LiveRun:
         self._credit = Credit(house.batches_in_flight, house.room, lambda: house.then(self._ack))
         self._stop_began: float | None = None
         self._watch: Timer | None = None
+        self._goes_on = False  # in another attempt
 
     # ── what happens to it ───────────────────────────────────────────────────────────────────────
 
@@ -302,7 +306,7 @@ class LiveRun:
     def _begin(self) -> None:
         self._relax()
         now = self._house.now()
-        self.record.status, self.record.started_at = Status.RUNNING, now
+        self.record.status, self.record.started_at = Status.RUNNING, self.record.started_at or now
         held = self._house.holders
         self.record.containment = limits.containment(
             self._house.containment_of(self.record.agent), self.record.limits, held.limits, held.gaps
@@ -362,7 +366,11 @@ class LiveRun:
         self._relax()
         took_ms = None if self._stop_began is None else (self._house.clock() - self._stop_began) * 1000
         left = survivors(self.state)
-        self._write_end(verdict(self.state, self.proof, took_ms, [described(pid) for pid in left]))
+        end = verdict(self.state, self.proof, took_ms, [described(pid) for pid in left])
+        last = self._house.again(self, end)
+        if last is None:
+            return
+        self._write_end(last)
         self._house.ended(self)
         if left:
             self._house.outlived(self, left)
@@ -370,7 +378,27 @@ class LiveRun:
     def lose(self, proof: str, error: str) -> None:
         """End a run of an earlier supervisor that can't be taken up again, and of which nothing is left."""
         self.state = lifecycle.State(phase=Phase.ENDED)
-        self._write_end(Verdict(Status.FAILED, Reason.LOST, Exit(proof=proof), error=error))
+        lost = Verdict(Status.FAILED, Reason.LOST, Exit(proof=proof), error=error)
+        was_to_end = self.record.status is Status.STOPPING
+        last = lost if was_to_end else self._house.again(self, lost)
+        if last is not None:
+            self._write_end(last)
+
+    def hand_over(self, end: Verdict, delay_s: float) -> "LiveRun":
+        """This attempt ended like that, and the run waits for its next, which has the record from here on."""
+        self._goes_on = True
+        record = self.record
+        record.attempt += 1
+        record.status = Status.QUEUED
+        record.next_attempt_at = self._house.now() + delay_s
+        record.warden = record.warden_key = record.agent_pid = record.exit_record = None
+        record.leaf = ""
+        fields = {"reason": end.reason, "delay_s": delay_s, "error": end.error, "exit": end.exit}
+        if end.status is Status.COMPLETED:
+            fields |= _terminal_fields(end)
+        self._emit("run.restarting", attempt=record.attempt, **fields)
+        self._save()
+        return LiveRun(self._house, self.key, record, self.given, self.seq)
 
     def _write_end(self, end: Verdict) -> None:
         record = self.record
@@ -408,7 +436,8 @@ class LiveRun:
         blob, self._unwritten = b"".join(self._unwritten), []
         first, self._written = self._written + 1, self.seq
         self._house.journal.append(self.key, first, self.seq, blob)
-        published = Published(first, self.seq - first + 1, self.state.phase is Phase.ENDED)
+        is_over = self.state.phase is Phase.ENDED and not self._goes_on
+        published = Published(first, self.seq - first + 1, is_over)
         fed = blob if len(blob) <= FED_BYTES else b""
         self._house.then(lambda: self._house.publish(self.record.run_id, published, fed))
 
@@ -436,6 +465,12 @@ class LiveRun:
     def _plan(self) -> StopPlan:
         assert self.state.stop is not None
         return self.state.stop
+
+
+def _proof_so_far(record: RunRecord) -> str:
+    """What proves, before anything was forked, that nothing is left of the run."""
+    before = record.last_crash
+    return NEVER_STARTED if before is None else before.exit.proof or NEVER_STARTED
 
 
 def _with_one_value(record: ExitRecord) -> ExitRecord:

@@ -24,6 +24,13 @@ _ABOVE: dict[StopMode, StopMode] = {"interrupt": "terminate", "terminate": "kill
 _HEIGHT: dict[StopMode, int] = {"interrupt": 0, "terminate": 1, "kill": 2}
 
 
+class Rests(Protocol):
+    """Who knows when the next attempt of a run is due."""
+
+    def rest(self, run: LiveRun) -> None:
+        """Let it wait for that, and then for a slot."""
+
+
 class Adopts(Protocol):
     """Who holds wardens."""
 
@@ -32,7 +39,13 @@ class Adopts(Protocol):
 
 
 def take_up(
-    house: House, register: Register, wardens: Adopts, runs: RunsSettings, root: bytes, boot_id: str
+    house: House,
+    register: Register,
+    resting: Rests,
+    wardens: Adopts,
+    runs: RunsSettings,
+    root: bytes,
+    boot_id: str,
 ) -> None:
     """Take up all that the journal has without an end. `root`: what tells this server's root from any other.
 
@@ -43,12 +56,16 @@ def take_up(
     stops = _by_run(journal.stops())
     if journal.meta(ROOT) == root:
         for each in unended:
-            _adopt(_live(house, each), stops.get(each.key, ()), register, wardens, runs)
+            run = _live(house, each)
+            if each.record.status is Status.QUEUED:
+                _queue(run, stops.get(each.key, ()), register, resting, runs)
+            else:
+                _adopt(run, stops.get(each.key, ()), register, wardens, runs)
     else:
         for left in recovery.settle(unended, boot_id):
             run = LiveRun(house, left.key, left.record, left.given, left.last_seq)
             if left.lost is None:
-                _queue(run, stops.get(left.key, ()), register, runs)
+                _queue(run, stops.get(left.key, ()), register, resting, runs)
             else:
                 run.lose(left.lost.proof, left.lost.error)
         journal.set_meta(ROOT, root)
@@ -65,9 +82,6 @@ def _adopt(
     wardens: Adopts,
     runs: RunsSettings,
 ) -> None:
-    if run.record.status is Status.QUEUED:
-        _queue(run, stops, register, runs)
-        return
     stop = None
     if run.record.status is Status.STOPPING:
         stop = stop_in_force(stops, runs) or shutdown_plan(0, runs.terminate_grace_s)
@@ -78,8 +92,13 @@ def _adopt(
     wardens.adopt(run)
 
 
-def _queue(run: LiveRun, stops: Sequence[JournalledStop], register: Register, runs: RunsSettings) -> None:
-    register.enter(run)
+def _queue(
+    run: LiveRun, stops: Sequence[JournalledStop], register: Register, resting: Rests, runs: RunsSettings
+) -> None:
+    if run.record.next_attempt_at is None:
+        register.enter(run)
+    else:
+        resting.rest(run)
     stop = stop_in_force(stops, runs)
     if stop is not None:
         run.advance(lifecycle.StopWanted(stop))

@@ -102,6 +102,16 @@ class Exit(msgspec.Struct, frozen=True):
     stderr_tail: str | None = None
 
 
+class Crash(msgspec.Struct, frozen=True):
+    """The report of an attempt that crashed, and after which another was wanted."""
+
+    attempt: int
+    at: float
+    reason: Reason
+    error: str | None
+    exit: Exit
+
+
 class Containment(msgspec.Struct, frozen=True):
     """What held the run: the kill rung, the mechanism of each limit, and what could not be had."""
 
@@ -145,6 +155,9 @@ class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     exit: Exit | None = None
     containment: Containment | None = None
     agent_pid: int | None = None  # host pid
+    next_attempt_at: float | None = None  # when it may be begun again; it may wait longer, for a slot
+    first_crash: Crash | None = None  # of those that count together
+    last_crash: Crash | None = None
     # internal
     owner: str = ""  # name of the API key that started it
     warden: ProcessIdentity | None = None
@@ -152,6 +165,7 @@ class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     stop_reason: str | None = None  # what the caller gave as `reason`
     limits: dict[str, float] = {}  # what it may use: its agent's limits, tightened by the request
     runtime_events: int = 0  # of last_seq, those that the attempt's warden did not send
+    restarts: list[float] = []  # when its attempts ended, as far as that counts
     exit_record: bytes | None = None  # the warden's last word, from its receipt to the proof
     leaf: str = ""  # the cgroup that holds it
 

@@ -17,6 +17,7 @@ class Register:
         self._runs: dict[str, LiveRun] = {}
         self._queue: dict[str, LiveRun] = {}
         self._slots: Counter[str] = Counter()  # agent → runs that hold one
+        self._holders: set[str] = set()  # those runs
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -25,14 +26,24 @@ class Register:
         """The run, if it has not ended."""
         return self._runs.get(run_id)
 
+    def spoken_for(self, holder: str) -> LiveRun | None:
+        """The run that the holder of an attempt's key speaks for; none, if that attempt is over."""
+        run_id, _, attempt = holder.partition("/")
+        run = self._runs.get(run_id)
+        return run if run is not None and attempt == str(run.record.attempt) else None
+
     def all(self) -> list[LiveRun]:
         """A copy, so that runs may end meanwhile."""
         return list(self._runs.values())
 
+    def holders(self) -> list[LiveRun]:
+        """The runs that hold a slot."""
+        return [self._runs[run_id] for run_id in self._holders]
+
     @property
     def waiting(self) -> int:
-        """How many wait for a slot."""
-        return len(self._queue)
+        """How many wait for a slot, or for the time of their next attempt."""
+        return len(self._runs) - len(self._holders)
 
     def live(self, agent: str) -> int:
         """How many runs of this agent hold a slot."""
@@ -57,7 +68,11 @@ class Register:
     def readmit(self, run: LiveRun) -> None:
         """A run that began under an earlier supervisor holds a slot, whether or not there is one for it."""
         self._runs[run.record.run_id] = run
-        self._slots[run.record.agent] += 1
+        self._hold(run)
+
+    def rest(self, run: LiveRun) -> None:
+        """A run whose next attempt is not due yet: it is known, and neither waits for a slot nor holds one."""
+        self._runs[run.record.run_id] = run
 
     def admit(self, held_back: Collection[str] = ()) -> Iterable[LiveRun]:
         """Runs that may start now, of agents that are not held back; each holds a slot from here on until `leave`."""
@@ -70,11 +85,18 @@ class Register:
 
     def leave(self, run: LiveRun) -> None:
         """It ended: its slot is free."""
-        self._runs.pop(run.record.run_id, None)
-        if self._queue.pop(run.record.run_id, None) is None and self._slots[run.record.agent]:
+        run_id = run.record.run_id
+        self._runs.pop(run_id, None)
+        self._queue.pop(run_id, None)
+        if run_id in self._holders:
+            self._holders.discard(run_id)
             self._slots[run.record.agent] -= 1
 
     def _take_slot(self, run_id: str) -> LiveRun:
         run = self._queue.pop(run_id)
-        self._slots[run.record.agent] += 1
+        self._hold(run)
         return run
+
+    def _hold(self, run: LiveRun) -> None:
+        self._holders.add(run.record.run_id)
+        self._slots[run.record.agent] += 1

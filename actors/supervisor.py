@@ -53,6 +53,7 @@ from .opening import open_journal
 from .quarantine import Quarantine
 from .records import Containment
 from .register import Register
+from .restarting import Restarting
 from .roles import SupervisorStart
 from .room import Room
 from .stacks import Stacks
@@ -123,6 +124,8 @@ class Supervisor(Actor):
         self._forking = Forking(
             self, start, self._boot_id, self._register, guard, self._drain_wardens, self._ask_sweep
         )
+        self._restarting = Restarting(self, self._settings, self._register, self._forking.release)
+        self.again = self._restarting.again
         self._stacks = Stacks(self, self._register)
         self._commands = Commands(self, start.settings, self._register, self._forking, self._stacks)
         self._control = control
@@ -159,7 +162,9 @@ class Supervisor(Actor):
         pid = os.getppid()
         root = f"{pid} {birth.start_ticks(pid)} {self._boot_id}".encode()
         runs = self._settings.runs
-        readoption.take_up(self, self._register, self._forking, runs, root, self._boot_id)
+        readoption.take_up(
+            *(self, self._register, self._restarting, self._forking, runs, root, self._boot_id),
+        )
         self.admit()
 
     def _root_says(self) -> None:
@@ -184,7 +189,7 @@ class Supervisor(Actor):
 
     def _drain(self) -> None:
         """Let the live runs come to their ends. Those that wait would only begin to be broken off."""
-        self._draining = self._commands.closing = True
+        self._draining = self._commands.closing = self._restarting.closing = True
         self._leave_if_drained()
 
     def _leave_if_drained(self) -> None:
@@ -194,7 +199,7 @@ class Supervisor(Actor):
     def _shut_down(self, message: ShutDown) -> None:
         """End every run by the ladder, without grace the second time; then this loop."""
         again = self._closing is not None
-        self._closing, self._commands.closing = message, True
+        self._closing, self._commands.closing, self._restarting.closing = message, True, True
         self._shutdowns += 1
         mode: StopMode = "kill" if again or message.grace_s == 0 else "interrupt"
         plan = readoption.shutdown_plan(self._shutdowns, message.grace_s, mode)
@@ -359,9 +364,8 @@ class Supervisor(Actor):
         worked = False
         for sender, body in self._wardens.drain():
             worked = True
-            run_id, _, attempt = sender.name.partition("/")
-            run = self._register.get(run_id)
-            if run is not None and attempt == str(run.record.attempt):
+            run = self._register.spoken_for(sender.name)
+            if run is not None:
                 self._hear(run, sender.route, body)
         return worked
 

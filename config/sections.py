@@ -103,6 +103,10 @@ class RunsSettings(Section, frozen=True, kw_only=True):
     drain_s: Seconds = 5.0
     start_timeout_s: SomeSeconds = 30.0
     orphan_timeout_s: Seconds = 30.0
+    restart_intensity: Count = 5
+    restart_period_s: SomeSeconds = 60.0
+    restart_delay_s: Seconds = 0.5
+    longest_restart_delay_s: Seconds = 30.0
     builtin_agents: tuple[BuiltinAgent, ...] = ("echo", "count", "crash", "spin", "hog")
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict
 
 import msgspec
 
-from ..actors.records import Containment, Exit, Status, Usage
+from ..actors.records import Containment, Crash, Exit, Status, Usage
 
 #: The message for the agent, or messages {role, content} of which the last is the message and the rest history.
 Input = str | list[dict[str, Any]]
@@ -73,6 +73,9 @@ class RunInfo(msgspec.Struct, kw_only=True, frozen=True):
     exit: Exit | None = None
     containment: Containment | None = None
     process: ProcessInfo | None = None
+    next_attempt_at: float | None = None
+    first_crash: Crash | None = None
+    last_crash: Crash | None = None
 
     @property
     def ended(self) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 
 from ..actors.containment.report import Report
 from ..actors.messages import AgentInfo, StopMode
-from ..actors.records import Containment, Exit, Reason, Status, Usage
+from ..actors.records import Containment, Crash, Exit, Reason, Status, Usage
 
 
 class StartBody(msgspec.Struct):
@@ -95,7 +95,10 @@ class ProcessView(msgspec.Struct):
 
 
 class RunView(msgspec.Struct, kw_only=True):
-    """The run object. `exit` and `containment` are null until known, `process` once the run is over."""
+    """The run object. `exit` and `containment` are null until known, `process` once the run is over.
+
+    `next_attempt_at`, `first_crash`, `last_crash`: null but for runs of agents that ask for restarts.
+    """
 
     object: Literal["run"] = "run"
     run_id: str
@@ -119,6 +122,9 @@ class RunView(msgspec.Struct, kw_only=True):
     exit: Exit | None
     containment: Containment | None
     process: ProcessView | None
+    next_attempt_at: float | None
+    first_crash: Crash | None
+    last_crash: Crash | None
 
 
 class RunList(msgspec.Struct, kw_only=True):

@@ -45,6 +45,9 @@ def _view(record: RunRecord) -> RunView:
         exit=record.exit,
         containment=record.containment,
         process=None,
+        next_attempt_at=record.next_attempt_at,
+        first_crash=record.first_crash,
+        last_crash=record.last_crash,
     )
 
 

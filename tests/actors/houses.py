@@ -14,6 +14,7 @@ from runward.actors.lifecycle import Admitted, Recorded, StopPlan, StopWanted, W
 from runward.actors.live_run import LiveRun
 from runward.actors.messages import Events, Hello, Published, StopMode, ToRun
 from runward.actors.records import Containment, ProcessIdentity, RunInput, RunRecord
+from runward.actors.verdict import Verdict
 
 from .lives import a_record
 
@@ -144,6 +145,9 @@ class FakeHouse:
     def admit(self) -> None:
         pass
 
+    def again(self, _run: LiveRun, end: Verdict) -> Verdict | None:
+        return end
+
     def ended(self, run: LiveRun) -> None:
         self.gone.append(run)
 
@@ -174,19 +178,19 @@ def queued(house: FakeHouse) -> LiveRun:
     return run
 
 
-def starting(house: FakeHouse) -> LiveRun:
-    """A run whose warden was forked."""
-    run = queued(house)
+def starting(house: FakeHouse, run: LiveRun | None = None) -> LiveRun:
+    """A run whose warden was forked: a new one, or this one."""
+    run = run or queued(house)
     run.advance(Admitted())
     run.pidfd = PIDFD
     run.advance(WardenForked())
     return run
 
 
-def running(house: FakeHouse) -> LiveRun:
-    """A run whose agent was let go."""
-    run = starting(house)
-    run.greeted(ROUTE, Hello("run_1", 1, WARDEN, AGENT))
+def running(house: FakeHouse, run: LiveRun | None = None) -> LiveRun:
+    """A run whose agent was let go: a new one, or this one."""
+    run = starting(house, run)
+    run.greeted(ROUTE, Hello("run_1", run.record.attempt, WARDEN, AGENT))
     house.commit()
     return run
 

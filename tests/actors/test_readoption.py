@@ -16,13 +16,16 @@ from runward.actors.messages import StopMode, StopRun, StopRuns
 from runward.actors.readoption import stop_in_force, take_up
 from runward.actors.records import ProcessIdentity, Reason, Status
 from runward.actors.register import Register
-from runward.config.sections import RunsSettings
+from runward.actors.restarting import Restarting
+from runward.actors.verdict import Verdict
+from runward.config.sections import AgentSpec, RunsSettings, Settings
 
 from .houses import FakeHouse
 from .journal.making import GIVEN, a_record
 from .lives import a_record as an_exit
 
 RUNS = RunsSettings(interrupt_grace_s=5.0, terminate_grace_s=2.0)
+SETTINGS = Settings(runs=RUNS, agents={"again": AgentSpec(name="again", restart="transient")})
 ROOT, BOOT = b"70 7 boot", "boot"
 WARDEN = ProcessIdentity(2**22 + 1, 1, BOOT)
 
@@ -45,6 +48,10 @@ class House(FakeHouse):
         self.journal = PatientWriter(folder)
         self.register = Register(10, {})
         self.wardens = Wardens()
+        self.restarting = Restarting(self, SETTINGS, self.register, lambda _: None, chance=lambda: 0.5)
+
+    def again(self, run: LiveRun, end: Verdict) -> Verdict | None:
+        return self.restarting.again(run, end)
 
     def publish(self, *_: object) -> None:
         pass
@@ -64,7 +71,7 @@ class House(FakeHouse):
 
     def take_up(self, root: bytes = ROOT) -> None:
         self.journal.commit()
-        take_up(self, self.register, self.wardens, RUNS, root, BOOT)
+        take_up(self, self.register, self.restarting, self.wardens, RUNS, root, BOOT)
         self.commit()
         self.journal.commit()
 
@@ -145,6 +152,43 @@ def test_the_runs_of_an_earlier_server_are_lost_and_it_is_remembered_whose_journ
     [record] = [run.record for run in house.journal.unended()]
     assert record.run_id == "run_2"
     assert house.journal.meta("root") == b"71 8 boot"
+
+
+def test_a_run_that_waited_for_its_next_attempt_goes_on_waiting_and_no_longer(house: House) -> None:
+    house.leave("run_1", Status.QUEUED, agent="again", attempt=2, next_attempt_at=house.now() + 7.0)
+    house.take_up()
+    assert house.register.admit() == []
+    house.pass_time(6.9)
+    assert house.register.admit() == []
+    house.pass_time(0.2)
+    assert [run.record.attempt for run in house.register.admit()] == [2]
+
+
+def test_an_attempt_that_was_due_meanwhile_begins_at_once(house: House) -> None:
+    house.leave("run_1", Status.QUEUED, agent="again", attempt=2, next_attempt_at=house.now() - 7.0)
+    house.take_up()
+    house.pass_time(0)
+    assert [run.record.attempt for run in house.register.admit()] == [2]
+
+
+def test_a_stop_that_was_journalled_while_a_run_waited_for_its_next_attempt_ends_it(house: House) -> None:
+    house.leave("run_1", Status.QUEUED, stop(), agent="again", attempt=2, next_attempt_at=house.now() + 7.0)
+    house.take_up()
+    [run] = house.gone
+    assert (run.record.status, run.record.reason) == (Status.CANCELLED, Reason.INTERRUPTED)
+    assert len(house.register) == 0
+
+
+def test_a_run_that_was_lost_with_its_server_is_begun_again_by_the_next_if_its_agent_wants_that(
+    house: House,
+) -> None:
+    house.leave("run_1", Status.RUNNING, agent="again", attempt=1)
+    house.leave("run_2", Status.STOPPING, agent="again", attempt=1)
+    house.take_up(root=b"71 8 boot")
+    [record] = [run.record for run in house.journal.unended()]
+    assert (record.run_id, record.attempt, record.status) == ("run_1", 2, Status.QUEUED)
+    assert record.last_crash is not None
+    assert record.last_crash.reason is Reason.LOST
 
 
 def test_nothing_left_is_nothing_to_do(house: House) -> None:

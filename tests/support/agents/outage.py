@@ -28,3 +28,11 @@ def notes(_: str, run: Run) -> None:
             time.sleep(LONG_S)
         except Interrupted:
             continue
+
+
+def fails(text: str, run: Run) -> str:
+    """Raises, unless the file TEXT is there."""
+    if not Path(text).exists():
+        raise LookupError(f"no {Path(text).name}")
+    run.emit("message.delta", delta="at last")
+    return "at last"
