@@ -1,7 +1,6 @@
 """What facades ask of the supervisor, and the answers. A command sent again is the same command."""
 
 import os
-from pathlib import Path
 from typing import assert_never
 
 import msgspec
@@ -47,15 +46,14 @@ class Commands:
         register: Register,
         forking: Forking,
         stacks: Stacks,
+        forgetting: Forgetting,
     ) -> None:
         self._house = house
         self._settings = settings
         self._register = register
         self._forking = forking
         self._replays = Replays(house.journal)
-        self._forgetting = Forgetting(
-            house, Path(settings.state.dir), lambda run_id: forking.folders.forget(run_id)
-        )
+        self._forgetting = forgetting
         self._stacks = stacks
         self._began = house.clock()
         self.closing = False

@@ -20,6 +20,7 @@ from .containment.holders import holders
 from .containment.oom import OomKills
 from .containment.rungs import RUNGS
 from .errors import BadMessage
+from .forgetting import Forgetting
 from .forking import Forking
 from .journal.patient import PatientWriter
 from .live_run import LiveRun
@@ -54,6 +55,7 @@ from .quarantine import Quarantine
 from .records import Containment
 from .register import Register
 from .restarting import Restarting
+from .retaining import Retaining
 from .roles import SupervisorStart
 from .room import Room
 from .stacks import Stacks
@@ -127,7 +129,11 @@ class Supervisor(Actor):
         self._restarting = Restarting(self, self._settings, self._register, self._forking.release)
         self.again = self._restarting.again
         self._stacks = Stacks(self, self._register)
-        self._commands = Commands(self, start.settings, self._register, self._forking, self._stacks)
+        forgetting = Forgetting(self, start.state_dir, self._forking.folders.forget)
+        self._commands = Commands(
+            self, start.settings, self._register, self._forking, self._stacks, forgetting
+        )
+        Retaining(self, start.settings.retention, self._register, forgetting)
         self._control = control
         self._control.setblocking(False)
         self.watch(start.control_fd, self._root_says)

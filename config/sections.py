@@ -92,6 +92,18 @@ class StateSettings(Section, frozen=True, kw_only=True):
     reserve_bytes: ByteCount = 67_108_864
 
 
+class RetentionSettings(Section, frozen=True, kw_only=True):
+    """How much is kept of ended runs, and of each run; 0 is no bound."""
+
+    max_age_s: Seconds = 2_592_000.0
+    max_runs: Count = 100_000
+    max_bytes: ByteCount = 10_737_418_240
+    min_age_s: Seconds = 60.0
+    run_max_age_s: Seconds = 0.0
+    run_max_events: Count = 0
+    run_max_bytes: ByteCount = 1_073_741_824
+
+
 class RunsSettings(Section, frozen=True, kw_only=True):
     """Admission, and the grace that a stop gives."""
 
@@ -195,6 +207,7 @@ class Settings(Section, frozen=True, kw_only=True):
     http: HttpSettings = HttpSettings()
     auth: AuthSettings = AuthSettings()
     state: StateSettings = StateSettings()
+    retention: RetentionSettings = RetentionSettings()
     runs: RunsSettings = RunsSettings()
     events: EventsSettings = EventsSettings()
     supervision: SupervisionSettings = SupervisionSettings()

@@ -10,8 +10,8 @@ class Gap(Slice):
 
     __slots__ = ()
 
-    def __init__(self, run_id: str, first: int, last: int) -> None:
-        super().__init__(run_id, first, last, b"")
+    def __init__(self, run_id: str, first: int, last: int, ended: bool = False) -> None:
+        super().__init__(run_id, first, last, b"", ended)
         self._frames = frames.gap(run_id, first, last)
 
 

@@ -11,7 +11,7 @@ from ..actors.journal.reader import Reader
 from ..actors.messages import Published
 from . import frames
 from .frames import Slice
-from .paging import page
+from .paging import Gap, page
 from .tail import Tail, merged
 
 FEW_FOLLOWERS = 10
@@ -103,13 +103,18 @@ class RunFeed:
     def page(self, after: int) -> Slice | None:
         """About `PIECE_BYTES` of events after `after`, from memory or the journal; None if there is none.
 
-        Who is at the same event gets the same object, so that its frames are made once.
+        Who is at the same event gets the same object, so that its frames are made once. What is gone though it was
+        told of, since the run was deleted meanwhile, is a gap.
         """
         kept = self._tail.after(after, PIECE_BYTES // 2) or self._read.after(after, PIECE_BYTES // 2)
         if kept is not None:
             return kept
         found = page(self._journal, self.run_id, self.key, after, 2 * PIECE_BYTES)
-        return None if found is None else self._keep(found)
+        if found is not None:
+            return self._keep(found)
+        return (
+            Gap(self.run_id, after + 1, self.head, self.ended) if self.ended and after < self.head else None
+        )
 
     def _keep(self, found: Slice) -> Slice:
         """The first piece of what was read, which may be all of a turn of the supervisor."""

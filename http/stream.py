@@ -87,8 +87,6 @@ class Stream:
         if events is not None:
             self._write(events)
             await asyncio.sleep(0)  # others have their turn between two pages
-        elif feed.ended:  # what was announced is deleted by now
-            self._finished = True
         else:
             await asyncio.sleep(AGAIN_S)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import JournalFull
 from . import schema
+from .erasing import Erased
 from .writer import ADD_COMMAND, Changes, Writer
 
 
@@ -35,9 +36,9 @@ class PatientWriter(Writer):
             return False
         return super().add_command(id, run_key, kind, at, body)
 
-    def sweep(self) -> bool:
+    def sweep(self) -> list[Erased] | None:
         """As `Writer`'s; does nothing while there is no room."""
-        return self.held_up or super().sweep()
+        return [] if self.held_up else super().sweep()
 
     def commit(self) -> bool:
         """As `Writer`'s; False as well while there is no room. Tries again whatever is kept. May take long then."""

@@ -63,6 +63,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE erased (run INTEGER PRIMARY KEY)",
         "CREATE INDEX command_by_run ON command (run)",
     ),
+    (
+        # Bytes of events that the run has up to here, so that both ends of it tell how much there is. 0: of old.
+        "ALTER TABLE batch ADD COLUMN upto INTEGER NOT NULL DEFAULT 0",
+        # Ended runs by their ends: an ended run is never saved again.
+        "CREATE INDEX run_by_end ON run (updated_at) WHERE status IN ('completed', 'failed', 'cancelled')",
+        # Its row is gone when its files are removed.
+        "ALTER TABLE erased ADD COLUMN run_id TEXT NOT NULL DEFAULT ''",
+        # A key outlives a run that was not kept as long, so that a start sent twice is still one run.
+        "ALTER TABLE idempotency ADD COLUMN run_id TEXT NOT NULL DEFAULT ''",
+        "UPDATE idempotency SET run_id = ifnull((SELECT run_id FROM run WHERE key = idempotency.run), '')",
+    ),
 )
 
 VERSION = len(MIGRATIONS)
@@ -136,6 +147,8 @@ def _prepare(database: sqlite3.Connection, path: Path, synchronous: Synchronous,
     database.execute("PRAGMA journal_mode = WAL").fetchall()
     database.execute("PRAGMA synchronous = FULL" if synchronous == "full" else "PRAGMA synchronous = NORMAL")
     database.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
+    # Debian's SQLite writes zeros over each page that it frees, and so all that is removed a second time.
+    database.execute("PRAGMA secure_delete = FAST").fetchall()
     if may_be_full and version == VERSION:
         return
     database.execute("BEGIN IMMEDIATE")

@@ -12,7 +12,9 @@ from ..errors import JournalFull
 from ..records import RunInput, RunRecord
 from . import codec, erasing, keyed, schema
 from .checkpoint import Checkpoints
+from .holdings import Holdings
 
+SIZES_KNOWN = 512  # runs whose bytes need not be looked up at each append
 ROW_BYTES = 8192  # about what a row adds to the WAL beside its blob: a page of its table and one of an index
 
 ADD_RUN = (
@@ -29,7 +31,7 @@ UNENDED = (
     "SELECT key, record, data FROM run JOIN given ON given.run = run.key"
     " WHERE status IN ('queued', 'running', 'waiting_for_approval', 'stopping') ORDER BY key"
 )
-APPEND = "INSERT INTO batch (run, first, last, data) VALUES (?, ?, ?, ?)"
+APPEND = "INSERT INTO batch (run, first, last, data, upto) VALUES (?, ?, ?, ?, ?)"
 LAST_SEQ = "SELECT last FROM batch WHERE run = ? ORDER BY first DESC LIMIT 1"
 ADD_COMMAND = "INSERT OR IGNORE INTO command (id, run, kind, at, body) VALUES (?, ?, ?, ?, ?)"
 COMMAND = "SELECT run.run_id, kind FROM command JOIN run ON run.key = command.run WHERE command.id = ?"
@@ -106,6 +108,8 @@ class Writer:
         """
         self._database = schema.open_to_write(folder, synchronous, may_be_full)
         self._checkpoints = Checkpoints(folder / schema.FILE_NAME)
+        self.holdings = Holdings(self._database)
+        self._sizes: dict[int, int] = {}  # run → bytes of its events, of some that were written lately
         self._uncommitted = 0  # bytes, roughly
         self._key, self.changed = self._numbers()
 
@@ -129,7 +133,9 @@ class Writer:
 
     def append(self, key: int, first: int, last: int, blob: bytes) -> None:
         """Add events `first` … `last` of a run as JSON lines, each ended by a newline."""
-        self._write(APPEND, (key, first, last, blob), len(blob) + ROW_BYTES)
+        upto = self._size(key) + len(blob)
+        self._sizes[key] = upto
+        self._write(APPEND, (key, first, last, blob, upto), len(blob) + ROW_BYTES)
 
     def add_command(self, id: str, run_key: int, kind: str, at: float, body: bytes) -> bool:
         """Add an intent; False, and nothing is changed, if that id is known."""
@@ -160,21 +166,33 @@ class Writer:
         """Remove some of the keys that were noted before then, oldest first: more than come in meanwhile."""
         self._write(keyed.DROP, (before, keyed.DROPPED_AT_ONCE), ROW_BYTES)
 
-    def delete_run(self, key: int) -> None:
-        """Remove a run, which nobody finds from the next commit on, and some of its events: then `sweep`."""
+    def trim(self, key: int, through: int) -> None:
+        """Remove the run's events up to and with `through`, which ends one of its batches; not the last one."""
+        self._write(erasing.DELETE_EVENTS, (key, through), ROW_BYTES)
+
+    def delete_run(self, key: int, *, keep_idempotency: bool = False) -> None:
+        """Remove a run, which nobody finds from the next commit on, and some of its events: then `sweep`.
+
+        `keep_idempotency`: its Idempotency-Key goes on standing for it.
+        """
         self._write(SET_META, (SPENT, b"%d %d" % (self._key, self.changed)), ROW_BYTES)
         for sql in erasing.DELETE_RUN:
             self._write(sql, (key,), ROW_BYTES)
-        self.sweep()
+        if not keep_idempotency:
+            self._write(erasing.DELETE_KEYS, (key,), ROW_BYTES)
+        erasing.Slice(self._database, self._write).remove_all(key)
 
-    def sweep(self) -> bool:
-        """Remove some events of deleted runs; False if none is left. Blocks for some ms at the most."""
-        key = self._database.execute(erasing.ERASED).fetchone()
-        if key is None:
-            return False
-        if self._write(erasing.DELETE_EVENTS, (*key, erasing.BATCHES), ROW_BYTES).rowcount < erasing.BATCHES:
-            self._write(erasing.FORGET, key, ROW_BYTES)
-        return True
+    def sweep(self) -> list[erasing.Erased] | None:
+        """Remove some events of deleted runs. Blocks for some ms at the most.
+
+        Returns the runs of which no event is left: once their files are gone, too, say `forgotten`. None: no deleted
+        run is left.
+        """
+        return erasing.sweep(self._database, self._write)
+
+    def forgotten(self, key: int) -> None:
+        """Nothing is left of a deleted run."""
+        self._write(erasing.FORGET, (key,), ROW_BYTES)
 
     def commit(self) -> bool:
         """Make all since the last commit safe and visible; False, at no cost, if nothing was written.
@@ -238,6 +256,15 @@ class Writer:
         key, changed = self._database.execute(NEWEST).fetchone()
         spent = (self.meta(SPENT) or b"0 0").split()
         return max(key, int(spent[0])), max(changed, int(spent[1]))
+
+    def _size(self, key: int) -> int:
+        """Bytes of the run's events."""
+        known = self._sizes.get(key)
+        if known is not None:
+            return known
+        if len(self._sizes) >= SIZES_KNOWN:
+            self._sizes.clear()
+        return self.holdings.extent(key).upto
 
     def _next_change(self) -> int:
         self.changed += 1

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -10,6 +9,7 @@ import pytest
 
 from runward.actors import replays
 from runward.actors.commands import Commands
+from runward.actors.forgetting import Forgetting
 from runward.actors.journal.patient import PatientWriter
 from runward.actors.lifecycle import Phase
 from runward.actors.messages import (
@@ -42,9 +42,9 @@ class House(FakeHouse):
         self.register = Register(max_live=0, max_concurrent={})  # so that every run waits
         nobody: Any = None
         self.folders_thrown_away: list[str] = []
-        forking: Any = SimpleNamespace(folders=SimpleNamespace(forget=self.folders_thrown_away.append))
+        forgetting = Forgetting(self, str(folder), self.folders_thrown_away.append)
         self.room = Room(settings.state.dir, settings.state.reserve_bytes, self)
-        self.commands = Commands(self, settings, self.register, forking, nobody)
+        self.commands = Commands(self, settings, self.register, nobody, nobody, forgetting)
 
     def publish(self, *_: object) -> None:
         pass

@@ -189,9 +189,10 @@ async def test_nothing_is_written_to_a_connection_that_is_closing() -> None:
     room.task.cancel()
 
 
-async def test_a_run_that_is_deleted_under_its_reader_ends_the_stream() -> None:
+async def test_a_run_that_is_deleted_under_its_reader_ends_the_stream_and_admits_what_is_gone() -> None:
     room = Room(Connection())
     await asyncio.sleep(0)
     room.feed.jump(9, ended=True)
     await finished(room.task)
-    assert room.connection.sent == b": stream closed\n\n"
+    gap = f'{{"run_id":"{RUN}","seq":9,"event":"stream.gap","from":1,"to":9}}'
+    assert room.connection.sent == f"id: 9\ndata: {gap}\n\n: stream closed\n\n".encode()
