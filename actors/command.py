@@ -42,8 +42,8 @@ def main(link_fd: int, up_fd: int, command: Sequence[str], own_variables: Mappin
 
 def environment(own: Mapping[str, str]) -> dict[str, str]:
     """What the program's environment is: the short list that every process here has, the folder that it may write
-    to as HOME, and the agent's own `env`."""
-    home = {name: os.environ[name] for name in ("HOME",) if name in os.environ}
+    to and who it is, and the agent's own `env`."""
+    home = {name: os.environ[name] for name in ("HOME", "USER", "LOGNAME") if name in os.environ}
     return birth.clean_environment(dict(os.environ)) | home | dict(own)
 
 

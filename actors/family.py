@@ -7,9 +7,9 @@ import socket
 import traceback
 from typing import NoReturn
 
-from . import agent, birth, command, preloading, stack_pipe
+from . import agent, birth, command, limits, preloading, stack_pipe
 from .agent_link import PIPE_BYTES
-from .containment import linux, oom
+from .containment import linux, oom, rlimits
 from .containment.leaf import Leaf
 from .containment.walls import Walls
 from .ending import EXIT_FAILED
@@ -103,6 +103,7 @@ def _be_agent(
         birth.write_to(out_fd, err_fd)
         birth.keep_only((link_fd, up_fd, stack_fd))
         stack_pipe.answer_by(stack_fd)
+        _bind(start, asked)
         _raise_walls(walls, asked, up_fd)
         if start.spec.command:
             command.main(link_fd, up_fd, start.spec.command, start.spec.env)
@@ -112,6 +113,14 @@ def _be_agent(
         traceback.print_exc()
     finally:
         os._exit(1)
+
+
+def _bind(start: ZygoteStart, asked: Fork) -> None:
+    """To the limits that the kernel holds for each process."""
+    if asked.rlimits:
+        rlimits.bind(0, asked.rlimits, limits.own_threads(start.spec))
+    if asked.watched:
+        rlimits.fence(0, asked.watched)
 
 
 def _raise_walls(walls: Walls, asked: Fork, up_fd: int) -> None:

@@ -15,8 +15,12 @@ import msgspec
 
 from . import birth, lifecycle, limits, logs, restart
 from .actor import Actor
+from .containment import uids
+from .containment.holders import RLIMIT, WARDEN, holders
 from .containment.leaves import Leaves
 from .containment.rungs import RUNGS
+from .containment.uids import UidPool
+from .containment.walls import UID
 from .errors import AskTimeout
 from .live_run import LiveRun
 from .mailbox import Guard, KeyPair
@@ -25,6 +29,7 @@ from .records import Kind, ProcessIdentity
 from .register import Register
 from .roles import SupervisorStart, ZygoteStart
 from .sweeping import Sweeping
+from .verdict import survivors
 from .work_folders import WorkFolders
 from .zygotes import ZygoteLink
 
@@ -58,6 +63,9 @@ class Forking:
         self._root_pidfd = os.pidfd_open(os.getppid())
         self.leaves = Leaves(start.found.places, start.state_dir)
         self.folders = WorkFolders(actor, start.state_dir, start.found.walls_held)
+        self._holders = holders(start.found).limits
+        own_users = UID in start.found.walls_held
+        self._uids = UidPool(*uids.range_of(start.settings, start.state_dir)) if own_users else None
         self._boot_id = boot_id
         self._rung = RUNGS[start.found.rung]
         self._links = {name: self._link(start, boot_id, name) for name in start.settings.agents}
@@ -92,6 +100,8 @@ class Forking:
         live = self._register.holders()
         self.leaves.take_over(run.record.leaf for run in live)
         self.folders.take_over(run.record.run_id for run in live)
+        if self._uids is not None:
+            self._uids.take_over(run.record.uid for run in live)
 
     def warm_up(self) -> None:
         """Start the zygotes that are surely wanted: the operator's own agents and the default one."""
@@ -102,6 +112,10 @@ class Forking:
     def health(self, name: str) -> Literal["ready", "starting", "down", "idle"]:
         """Of the agent's zygote."""
         return self._links[name].health
+
+    def walls(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Those that are round the agent's runs, and what is said of others that can't be round them."""
+        return self._links[name].walls, self._links[name].missing
 
     def warnings(self, name: str) -> list[str]:
         """What an operator should know of the agent's zygote."""
@@ -148,7 +162,11 @@ class Forking:
         pids += limits.own_threads(self._settings.agents[run.record.agent]) if pids else 0
         run.record.leaf = self.leaves.take(memory_bytes, pids)
         place = self.folders.place(run.record.run_id, self._settings.agents[run.record.agent], size_bytes)
-        return Fork(run.record.run_id, run.record.attempt, place, run.record.leaf)
+        if self._uids is not None:
+            run.record.uid = self._uids.take()
+            place = msgspec.structs.replace(place, uid=run.record.uid)
+        bound, watched = (limits.held_by(who, run.record.limits, self._holders) for who in (RLIMIT, WARDEN))
+        return Fork(run.record.run_id, run.record.attempt, place, run.record.leaf, bound, watched)
 
     def _descriptors(self, run: LiveRun) -> list[int]:
         """What the warden is given: the pipe with its keys, and the files of the run's log, if one is kept."""
@@ -279,6 +297,8 @@ class Forking:
             logs.remove_empty(self._state_dir, run.record.run_id)
         self.leaves.give_back(run.record.leaf)
         self.folders.ended(run.record.run_id)
+        if self._uids is not None and not survivors(run.state):  # who lives on keeps its user
+            self._uids.give_back(run.record.uid)
         if run.kind is not None:
             self.kinds[run.record.agent] = run.kind
 

@@ -12,7 +12,7 @@ import msgspec
 
 from . import lifecycle, limits
 from .actor import Callback, Timer
-from .containment.holders import CGROUP, RLIMIT, WARDEN, Holders
+from .containment.holders import CGROUP, WARDEN, Holders
 from .containment.reaping import PATIENCE_S
 from .containment.rungs import KillRung
 from .credit import TO_DIE, TO_OBEY, Credit
@@ -320,9 +320,8 @@ class LiveRun:
 
     def _tell_go(self) -> None:
         given, held = self.record.limits, self._house.holders.limits
-        watched, bound = (limits.held_by(holder, given, held) for holder in (WARDEN, RLIMIT))
         in_leaf = limits.held_by(CGROUP, given, held)
-        self._tell(Go(self.given, watched, bound, "memory_bytes" in in_leaf))
+        self._tell(Go(self.given, limits.held_by(WARDEN, given, held), "memory_bytes" in in_leaf))
 
     def _announce_stop(self) -> None:
         plan = self._plan()
@@ -392,7 +391,7 @@ class LiveRun:
         record.status = Status.QUEUED
         record.next_attempt_at = self._house.now() + delay_s
         record.warden = record.warden_key = record.agent_pid = record.exit_record = None
-        record.leaf = ""
+        record.leaf, record.uid = "", 0
         fields = {"reason": end.reason, "delay_s": delay_s, "error": end.error, "exit": end.exit}
         if end.status is Status.COMPLETED:
             fields |= _terminal_fields(end)

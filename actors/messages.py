@@ -322,13 +322,12 @@ FromRun = Hello | Events | RungReached | Exited | StackTaken
 
 class Go(Message, frozen=True, tag="go"):
     """Let the agent begin, with this. `limits`: those that the warden holds, by their names in the settings;
-    `rlimits`: those that the kernel holds for each process, once the warden has told it. `leaf_limits_memory`:
-    whether the run's cgroup does, which on version 1 kills one process where the whole run is to end.
+    `leaf_limits_memory`: whether the run's cgroup holds that, which on version 1 kills one process where the whole
+    run is to end.
     """
 
     given: RunInput
     limits: dict[str, float] = {}
-    rlimits: dict[str, float] = {}
     leaf_limits_memory: bool = False
 
 
@@ -376,18 +375,23 @@ class Place(msgspec.Struct, frozen=True):
     size_bytes: int = 0
     work: str = ""
     temporary: str = ""
+    uid: int = 0  # whose processes are in it, where runs have users of their own
 
 
 class Fork(Message, frozen=True, tag="fork"):
     """Fork a warden. Descriptors follow: a pipe that holds the warden's CURVE keys; the run's log, if one is kept.
 
-    `leaf`: the cgroup that its agent lives in, "" for none.
+    `leaf`: the cgroup that its agent lives in, "" for none. `rlimits`: the limits that the kernel holds for each
+    process, `watched` those that the warden will hold, by their names in the settings: the agent's process binds
+    itself to both, since another one may not once it has a user of its own.
     """
 
     run_id: str
     attempt: int
     place: Place = Place()
     leaf: str = ""
+    rlimits: dict[str, float] = {}
+    watched: dict[str, float] = {}
 
 
 ToZygote = Fork
@@ -398,6 +402,8 @@ class ZygoteReady(Message, frozen=True, tag="ready"):
 
     pid: int
     warnings: list[str] = []
+    walls: list[str] = []  # that its runs get
+    missing: list[str] = []  # others that they would get if it were not for the agent, and why they don't
 
 
 class Forked(Message, frozen=True, tag="forked"):

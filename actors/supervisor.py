@@ -99,14 +99,7 @@ class Supervisor(Actor):
         self.holders = holders(start.found)
         self._oom_kills = OomKills()
         self._quarantine = Quarantine(self, self._quarantine_changed)
-        self._containments = {
-            name: Containment(
-                kill=self.rung.level,
-                applied={**walls.held(start.found.walls_held, spec), **self.holders.everywhere},
-                missing=[*start.found.missing, *self.holders.missing],
-            )
-            for name, spec in start.settings.agents.items()
-        }
+        self._containments: dict[object, Containment] = {}
         self.start_timeout_s = self._settings.runs.start_timeout_s
         self.kill_silence_s = self._settings.supervision.kill_silence_s
         self.room = Room(start.state_dir, self._settings.state.reserve_bytes, self)
@@ -269,7 +262,15 @@ class Supervisor(Actor):
 
     def containment_of(self, agent: str) -> Containment:
         """What holds every run of this agent, which is declared."""
-        return self._containments[agent]
+        names, missing = self._forking.walls(agent)
+        known = self._containments.get((agent, names))
+        if known is None:
+            known = self._containments[agent, names] = Containment(
+                kill=self.rung.level,
+                applied={**walls.held(names, self._settings.agents[agent]), **self.holders.everywhere},
+                missing=[*self._start.found.missing, *missing, *self.holders.missing],
+            )
+        return known
 
     def publish(self, run_id: str, published: Published, blob: bytes) -> None:
         """To the feed."""

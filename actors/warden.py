@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NoReturn, assert_never
 
-from . import birth, limits, stack_pipe, stopping
+from . import birth, stack_pipe, stopping
 from .actor import Actor
 from .agent_link import AgentLink
 from .climbing import Climb
 from .command_lines import intake_for, start_for
-from .containment import linux, rlimits, rungs
+from .containment import linux, rungs
 from .containment.leaf import Leaf
 from .containment.reaping import host_pid
 from .containment.walls import Walls
@@ -174,11 +174,9 @@ class Warden(Actor):
             return
         self._let_go = True
         self._unasked.cancel()
-        rlimits.bind(self._family.pid, message.rlimits, limits.own_threads(self._spec))
         if message.leaf_limits_memory:
             self._watch_memory()
         if message.limits:
-            rlimits.fence(self._family.pid, message.limits)
             self._limiter = Limiter(self, message.limits, self._climb.limit_hit)
         self._link.tell(start_for(self._spec, self._run_id, message.given))
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from typing import NoReturn
 
 import msgspec
@@ -18,9 +19,14 @@ import msgspec
 from . import birth, preloading, rehearsal, stack_pipe, warden, wire
 from .actor import Actor
 from .containment import rungs
+from .containment.findings import Found
 from .containment.linux import Child
 from .containment.reaping import own_children
-from .containment.walls import Walls
+from .containment.throwaway import why
+from .containment.uids import range_of
+from .containment.visible import needed
+from .containment.wall_trials import try_walls
+from .containment.walls import UID, Walls
 from .errors import BadMessage
 from .messages import Fork, Forked, ForkFailed, FromZygote, PreloadFailed, WardenReaped, ZygoteReady
 from .roles import ZygoteStart
@@ -50,18 +56,33 @@ def main(start: ZygoteStart) -> None:
     if preloaded.trouble is not None:
         give_up_preload(start.control_fd, start.name, preloaded.trouble)
     rehearsal.rehearse(f"{start.paths.runtime}/nobody", start.settings.events)
-    walls = _walls(start)
+    walls, missing = _walls(start)
     os.environ.update(walls.environment | start.spec.env)
     gc.collect()
     gc.freeze()  # a full collection in a run would else copy the whole image (10-25 MB a run, measured)
-    Zygote(start, supervisor_pidfd, walls, [*preloaded.warnings, *walls.warnings]).run()
+    ready = ZygoteReady(os.getpid(), [*preloaded.warnings, *walls.warnings], [*walls.names], [*missing])
+    Zygote(start, supervisor_pidfd, walls, ready).run()
 
 
-def _walls(start: ZygoteStart) -> Walls:
-    """Those of this agent's runs. What is the server's own none of them sees, wherever it lies."""
+def _walls(start: ZygoteStart) -> tuple[Walls, tuple[str, ...]]:
+    """Those of this agent's runs, and what can't be round them and why."""
+    walls = _walls_of(start, start.walls)
+    if UID not in walls.names:
+        return walls, ()
+    found = Found(rung=start.kill_rung, user_namespace=start.user_namespace)
+    uid = range_of(start.settings, start.settings.state.dir)[1]
+    outcome = try_walls(lambda: walls, found, uid, needed(start.spec))
+    if outcome.works:
+        return walls, ()
+    others = [name for name in start.walls if name != UID]
+    return _walls_of(start, others), (f"wall {UID}: {why(outcome)}",)
+
+
+def _walls_of(start: ZygoteStart, names: Iterable[str]) -> Walls:
+    """What is the server's own no run sees, wherever it lies."""
     hidden = (start.settings.state.dir, start.settings.config_file, start.paths.runtime)
     alone = rungs.RUNGS[start.kill_rung].has_pid_namespace
-    return Walls(start.walls, start.spec, alone, start.paths.runtime, hidden)
+    return Walls(names, start.spec, alone, start.paths.runtime, hidden)
 
 
 def give_up_preload(control_fd: int, name: str, why: str) -> NoReturn:
@@ -74,7 +95,7 @@ def give_up_preload(control_fd: int, name: str, why: str) -> NoReturn:
 class Zygote(Actor):
     """Forks on request. `_wardens`: pid → run and attempt."""
 
-    def __init__(self, start: ZygoteStart, supervisor_pidfd: int, walls: Walls, warnings: list[str]) -> None:
+    def __init__(self, start: ZygoteStart, supervisor_pidfd: int, walls: Walls, ready: ZygoteReady) -> None:
         super().__init__()
         self._start = start
         self._pidfds = (supervisor_pidfd, start.root_pidfd)
@@ -84,7 +105,7 @@ class Zygote(Actor):
         self._wardens: dict[int, Fork] = {}
         self.watch(self._control.fileno(), self._take)
         self.on_signal(signal.SIGCHLD, self._reap)
-        self._tell(ZygoteReady(os.getpid(), warnings))
+        self._tell(ready)
 
     def _take(self) -> None:
         try:

@@ -17,6 +17,7 @@ import msgspec
 
 from . import restart, wire
 from .actor import Actor, Timer
+from .containment import walls
 from .errors import BadMessage
 from .messages import Fork, ForkFailed, FromZygote, PreloadFailed, ZygoteReady
 from .roles import ZygoteStart
@@ -64,6 +65,8 @@ class ZygoteLink:
         self._waiting: list[tuple[Fork, Descriptors]] = []  # forks to ask for
         self._given_up: list[str] = []  # what is not preloaded any more, and why
         self.warnings: list[str] = []
+        self.walls = walls.of_agent(start.walls, start.spec)  # as far as is known before it was tried
+        self.missing: tuple[str, ...] = ()
 
     @property
     def health(self) -> Literal["ready", "starting", "down", "idle"]:
@@ -174,6 +177,7 @@ class ZygoteLink:
             self._process.ready = True
             self._process.patience.cancel()
             self.warnings = self._given_up + message.warnings
+            self.walls, self.missing = tuple(message.walls), tuple(message.missing)
             self._ask_waiting()
         elif isinstance(message, PreloadFailed):
             self._process.trouble = message.why

@@ -82,8 +82,15 @@ AuthMode = Literal["key", "none"]
 Synchronous = Literal["normal", "full"]
 KillWay = Literal["auto", "cgroup", "pidns", "scope", "subreaper", "group"]
 Network = Literal["none", "proxy", "host"]
+UidRange = Annotated[
+    str,
+    Meta(
+        pattern=r"\A(|[1-9][0-9]{0,9}-[1-9][0-9]{0,9})\Z",
+        description='"", or "FIRST-LAST" such as "700000-704095"',
+    ),
+]
 WorkFolder = Literal["discard", "keep"]
-WallName = Literal["mounts", "ipc", "uts", "network", "landlock", "capabilities", "seccomp"]
+WallName = Literal["mounts", "ipc", "uts", "network", "landlock", "uid", "capabilities", "seccomp"]
 Restart = Literal["temporary", "transient", "permanent"]
 BuiltinAgent = Literal["echo", "count", "crash", "spin", "hog", "smollm"]
 Requirement = Annotated[

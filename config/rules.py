@@ -79,6 +79,17 @@ def _messages_hold_a_batch(settings: Settings) -> Iterator[Complaint]:
         )
 
 
+def _users_for_all(settings: Settings) -> Iterator[Complaint]:
+    pool, most = settings.containment.uid_pool, settings.runs.max_live
+    if not pool:
+        return
+    first, last = (int(uid) for uid in pool.split("-"))
+    if last - first + 1 < most:
+        yield "containment.uid_pool", f"has fewer ids than runs may be live ({most}, runs.max_live): {pool}"
+    if last >= 2**32 - 1:
+        yield "containment.uid_pool", f"goes beyond the last user id, 4294967294: {pool}"
+
+
 def _default_agent_exists(settings: Settings) -> Iterator[Complaint]:
     name = settings.runs.default_agent
     if name not in settings.agents:
@@ -118,5 +129,6 @@ RULES: list[tuple[Reads, Rule]] = [
     (("auth.mode", "http.host"), _open_server_is_local),
     (("auth.keys",), _keys_are_distinct),
     (("events",), _messages_hold_a_batch),
+    (("containment.uid_pool", "runs.max_live"), _users_for_all),
     (("runs", "agents"), _default_agent_exists),
 ]

@@ -37,6 +37,7 @@ from .kinds import (
     SomeSeconds,
     Synchronous,
     Text,
+    UidRange,
     VariableName,
     WallName,
     WholeSeconds,
@@ -149,6 +150,7 @@ class ContainmentSettings(Section, frozen=True, kw_only=True):
     kill: KillWay = "auto"
     require: tuple[Requirement, ...] = ("kill>=K1-",)
     without: tuple[WallName, ...] = ()
+    uid_pool: UidRange = ""
 
 
 class Limits(Section, frozen=True, kw_only=True):

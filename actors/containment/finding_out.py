@@ -19,7 +19,7 @@ def find_out(settings: Settings) -> Found:
     """
     asked, tried, lacking = settings.containment, try_everything(), dict[str, str]()
     while True:
-        found = probe_walls(choose(tried, asked.kill, lacking), asked.without)
+        found = probe_walls(choose(tried, asked.kill, lacking), settings)
         no = lacking_wall(found, RUNGS[found.rung])
         if no is None:
             return found

@@ -65,8 +65,13 @@ ETC = tuple(
 class Landlock:
     """Ready to be applied any number of times. Made by the zygote."""
 
-    def __init__(self, abi: int, seen: Visible, own_root: bool, own_network: bool) -> None:
-        """`own_root`: the run's root holds nothing else. `own_network`: TCP leads nowhere anyhow, or may lead out."""
+    def __init__(
+        self, abi: int, seen: Visible, own_root: bool, own_network: bool, whoever: bool = False
+    ) -> None:
+        """`own_root`: the run's root holds nothing else. `own_network`: TCP leads nowhere anyhow, or may lead out.
+
+        `whoever`: the run's user owns nothing of the system's, so that modes hold what is private there.
+        """
         self._fs = (1 << _FS_BITS.get(abi, _FS_BITS[5])) - 1
         self._all = self._fs & ~(_MAKE_CHAR | _MAKE_BLOCK)
         tcp = _BIND_AND_CONNECT_TCP if abi >= _NET_ABI and not own_network else 0
@@ -75,6 +80,7 @@ class Landlock:
         self._attributes = struct.pack("=3Q", self._fs, tcp, scope)[: 8 * fields]
         self._seen = seen
         self._own_root = own_root
+        self._whoever = whoever
         self._rules = [self._rule(path, rights) for path, rights in self._fixed()]
 
     def apply(self, own: Iterable[str]) -> None:
@@ -105,7 +111,7 @@ class Landlock:
 
     def _shown(self) -> Iterator[tuple[str, int]]:
         for path in self._seen.readable:
-            if path == "/etc" and os.geteuid() == 0:
+            if path == "/etc" and not self._whoever:
                 yield from ((os.path.realpath(file), READ) for file in ETC if os.path.exists(file))
             else:
                 yield path, READ

@@ -226,11 +226,16 @@ def landlock_restrict(ruleset: int) -> None:
     _positive(_raw_syscall(_SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0))
 
 
-def drop_capabilities() -> None:
-    """Have none of root's powers any more, in any set, for ever: whatever uid this process has (capabilities(7))."""
+def bound_capabilities() -> None:
+    """Let nothing that this process or its children execute gain a capability, for ever (capabilities(7))."""
     for capability in range(64):
         if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
-            break  # EINVAL: that was the last; EPERM: an ordinary user, who has none to drop
+            break  # EINVAL: that was the last; EPERM: an ordinary user, or done already
+
+
+def drop_capabilities() -> None:
+    """Have none of root's powers any more, in any set, for ever: whatever uid this process has."""
+    bound_capabilities()
     _check(_libc.capset(_CAPABILITY_VERSION_3, _NO_CAPABILITIES))
 
 

@@ -1,4 +1,4 @@
-"""The limits that the kernel holds for each process of a run (getrlimit(2)), set by its warden before it begins.
+"""The limits that the kernel holds for each process of a run (getrlimit(2)), set by the agent before it begins.
 
 Hard and soft at once, so that the agent can't take them back.
 """
@@ -19,7 +19,7 @@ _LEAST_SLACK_BYTES = 1 << 26
 
 
 def bind(pid: int, limits: Mapping[str, float], own_threads: int) -> None:
-    """Set these, by their names in the settings, for the agent of this pid and all that it will start. OSError.
+    """Set these, by their names in the settings, for the agent of this pid (0: the caller) and all that it starts.
 
     `own_threads`: those in the agent's process that are ours, and not counted as the agent's.
     """

@@ -52,11 +52,11 @@ class View:
         self._writable = [(path.encode(), _at(path)) for path in writable]
         self._hidden = [(_NOTHING if os.path.isdir(path) else _EMPTY_FILE, _at(path)) for path in seen.hidden]
 
-    def make(self, size_bytes: int, work: bytes = b"") -> None:
+    def make(self, size_bytes: int, work: bytes = b"", uid: int = 0) -> None:
         """Have it for root, and be in the work folder. In a new mount namespace, by who may mount there.
 
         `size_bytes`: as much as the run may write in memory. `work`: a folder of the host's to be its work folder.
-        Raises OSError, with the path.
+        `uid`: whose that is to be; 0: the caller's. Raises OSError, with the path.
         """
         linux.mount(None, b"/", None, MS_REC | MS_PRIVATE)
         inodes = size_bytes // _BYTES_AN_INODE + _FEWEST_INODES
@@ -74,6 +74,8 @@ class View:
         if work:
             linux.mount(work, _at(WORK_FOLDER), None, MS_BIND)
             linux.restrict_mounts(_at(WORK_FOLDER), _PLAIN)
+        if uid:
+            os.chown(_at(WORK_FOLDER), uid, uid)
         linux.mount(b"tmp", b"root/tmp", None, MS_BIND | MS_REC)
         linux.mount(b"shm", b"root/dev/shm", None, MS_BIND | MS_REC)
         linux.mount(b"proc", b"root/proc", b"proc", MS_RDONLY | _PLAIN | MS_NOEXEC, self._proc)

@@ -138,6 +138,22 @@ def _python() -> Iterator[str]:
     yield from (f"{package}/{name}" for name in os.listdir(package))  # a checkout's are links
 
 
+def needed(spec: AgentSpec) -> Iterator[tuple[str, int]]:
+    """What a run of this agent must be able to read, or write, whoever its user is: path and modes of `os.access`."""
+    yield os.path.realpath(sys.executable), os.R_OK | os.X_OK
+    yield from ((path, _reading(path)) for path in (*sys.path, __file__) if path and os.path.exists(path))
+    for path in (*_own(spec), *spec.paths.readable):
+        if os.path.exists(path):
+            yield path, _reading(path)
+    for path in spec.paths.writable:
+        if os.path.exists(path):
+            yield path, _reading(path) | os.W_OK
+
+
+def _reading(path: str) -> int:
+    return os.R_OK | os.X_OK if os.path.isdir(path) else os.R_OK
+
+
 def _certificates() -> Iterator[str]:
     yield from (os.environ[name] for name in _CERTIFICATES if os.environ.get(name))
 

@@ -22,9 +22,9 @@ from .view import PRIVATE, TEMPORARY, WORK_FOLDER, View
 from .visible import visible
 
 MOUNTS, IPC, UTS, NETWORK = "mounts", "ipc", "uts", "network"
-LANDLOCK, CAPABILITIES, SECCOMP = "landlock", "capabilities", "seccomp"
+LANDLOCK, UID, CAPABILITIES, SECCOMP = "landlock", "uid", "capabilities", "seccomp"
 #: All there are, in the order in which they are raised: what comes later takes away what the earlier need.
-WALLS = (MOUNTS, IPC, UTS, NETWORK, LANDLOCK, CAPABILITIES, SECCOMP)
+WALLS = (MOUNTS, IPC, UTS, NETWORK, LANDLOCK, UID, CAPABILITIES, SECCOMP)
 
 _NAMESPACES = {
     MOUNTS: linux.CLONE_NEWNS,
@@ -39,9 +39,11 @@ _HOLDS = {
     UTS: {"hostname": "namespace"},
     NETWORK: {"network": "namespace"},
     LANDLOCK: {"files": "landlock", "secrets": "landlock"},
+    UID: {"privileges": "own uid", "secrets": "own uid"},
     CAPABILITIES: {"privileges": "no capabilities"},
     SECCOMP: {"system_calls": "seccomp"},
 }
+_USER_NAME = "runward"
 _HOST_NAME = "localhost"  # that every machine can resolve
 _SIOCSIFFLAGS, _IFF_UP, _IFF_RUNNING = 0x8914, 0x1, 0x40  # netdevice(7)
 _LOOPBACK_UP = struct.pack("16sH22x", b"lo", _IFF_UP | _IFF_RUNNING)
@@ -62,8 +64,11 @@ def held(names: Collection[str], spec: AgentSpec) -> dict[str, str]:
 
 def of_agent(names: Iterable[str], spec: AgentSpec) -> tuple[str, ...]:
     """Those of these walls that are round this agent: one that declares the host's network has that."""
-    declared_away = {NETWORK, UTS} if spec.network == "host" else set()
-    return tuple(name for name in names if name not in declared_away)
+    names = tuple(names)
+    away = {NETWORK, UTS} if spec.network == "host" else set()
+    if MOUNTS not in names:
+        away.add(UID)  # who owns nothing can't get at its own folder, below one of the server's
+    return tuple(name for name in names if name not in away)
 
 
 class Walls:
@@ -78,10 +83,11 @@ class Walls:
         self._seen = visible(spec, hidden)
         self._given = {name: spec.env[name] for name in ("HOME", "TMPDIR") if name in spec.env}
         self._view = View(self._seen, stage, alone) if MOUNTS in self.names else None
-        self._rules = self._ruleset(spec) if LANDLOCK in self.names else None
+        whoever = UID in self.names or os.geteuid() != 0
+        self._rules = self._ruleset(spec, whoever) if LANDLOCK in self.names else None
         self._namespaces = sum(flag for name, flag in _NAMESPACES.items() if name in self.names)
         # What is not dumpable has a /proc of root's. Where nobody of its uid can name it, it may have its own.
-        self._may_look_at_itself = alone and os.geteuid() != 0
+        self._may_look_at_itself = UID in self.names or (alone and os.geteuid() != 0)
         self._filter = linux.SystemCallFilter(seccomp.program(self._shape(spec, alone)))
 
     @property
@@ -93,39 +99,47 @@ class Walls:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables that tell a run where it may write."""
-        return {} if self._view is None else {"HOME": WORK_FOLDER, "TMPDIR": TEMPORARY}
+        """Variables that tell a run where it may write, and who it is where no user database knows that."""
+        where = {} if self._view is None else {"HOME": WORK_FOLDER, "TMPDIR": TEMPORARY}
+        who = {"USER": _USER_NAME, "LOGNAME": _USER_NAME} if UID in self.names else {}
+        return where | who
 
     def raise_all(self, place: Place) -> None:
         """For the calling process and all that it will start; it is then in its work folder.
 
         Raises `WallFailed`, naming the one that failed.
         """
+        parent = os.getppid()
         linux.set_no_new_privileges()
         if self._namespaces:  # a container may refuse the call, whatever is asked for
             _raise("namespaces", lambda: linux.unshare(self._namespaces))
         for name, step in self._steps(place):
             if name in self.names:
                 _raise(name, step)
+        if UID in self.names:
+            linux.die_with_parent(parent)  # which a change of uid undoes
         if self._may_look_at_itself:
             linux.set_dumpable(True)
 
     def _steps(self, place: Place) -> Iterable[tuple[str, Callable[[], None]]]:
         """What follows the namespaces."""
+        uid = place.uid if UID in self.names else 0
         if self._view is not None:
-            yield MOUNTS, partial(self._view.make, place.size_bytes, place.work.encode())
+            yield MOUNTS, partial(self._view.make, place.size_bytes, place.work.encode(), uid)
         elif place.work:
             os.chdir(place.work)
             os.environ.update({"HOME": place.work, "TMPDIR": place.temporary} | self._given)
         yield UTS, lambda: socket.sethostname(_HOST_NAME)
         yield NETWORK, _loopback_up
         yield LANDLOCK, partial(self._landlock, place)
+        if uid:
+            yield UID, partial(_become, uid)
         yield CAPABILITIES, linux.drop_capabilities
         yield SECCOMP, self._filter.apply
 
-    def _ruleset(self, spec: AgentSpec) -> Landlock:
+    def _ruleset(self, spec: AgentSpec, whoever: bool) -> Landlock:
         own_network = spec.network == "host" or NETWORK in self.names
-        return Landlock(linux.landlock_abi(), self._seen, self._view is not None, own_network)
+        return Landlock(linux.landlock_abi(), self._seen, self._view is not None, own_network, whoever)
 
     def _landlock(self, place: Place) -> None:
         assert self._rules is not None
@@ -149,6 +163,16 @@ def _raise(name: str, step: Callable[[], None]) -> None:
         step()
     except OSError as error:
         raise WallFailed(name, error) from error
+
+
+def _become(uid: int) -> None:
+    """Be this user, in a group of its own, and own the run's output."""
+    linux.bound_capabilities()  # while that is still allowed
+    for fd in (1, 2):
+        os.fchown(fd, uid, uid)
+    os.setgroups(())
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
 
 
 def _loopback_up() -> None:

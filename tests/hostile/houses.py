@@ -47,9 +47,12 @@ def house(
     given = {"containment": {"kill": place[1]}, **config}
     with ExitStack() as stack, ExitStack() as only_to_start:
         if user is not None and place[1] == "cgroup":
-            folder = stack.enter_context(delegated(user))
-            only_to_start.enter_context(_in_cgroup(folder))
-        server = stack.enter_context(running(folders.mktemp("hostile"), given, user=user))
+            only_to_start.enter_context(_in_cgroup(stack.enter_context(delegated(user))))
+        folder = folders.mktemp("hostile")
+        folder.chmod(
+            0o755
+        )  # what an agent is declared in must be everybody's to read, where it has its own user
+        server = stack.enter_context(running(folder, given, user=user))
         only_to_start.close()
         yield server
 

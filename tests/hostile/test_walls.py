@@ -15,7 +15,7 @@ import pytest
 from ..support.client import Client
 from ..support.server import AGENTS, Server, agent
 from ..support.waiting import AT_LAST_S, until
-from .houses import PLACES, column, house, places_where
+from .houses import ORDINARY_UID, PLACES, column, house, places_where
 from .table import missing
 
 SIZE_BYTES = 16 << 20
@@ -28,6 +28,7 @@ class Place(NamedTuple):
     column: str
     namespaces: bool
     pid_namespace: bool
+    own_users: bool
 
 
 def has_namespaces(who: str, rung: str) -> bool:
@@ -46,7 +47,8 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     }
     with house(request.param, tmp_path_factory, config) as server:
         server.client.ended(server.client.start("hostile"))
-        yield Place(server, column(request.param), has_namespaces(who, rung), rung in ("cgroup", "pidns"))
+        by_root, alone = who == "as_is" and os.geteuid() == 0, rung in ("cgroup", "pidns")
+        yield Place(server, column(request.param), has_namespaces(who, rung), alone, by_root)
 
 
 @pytest.fixture
@@ -201,6 +203,17 @@ def test_nothing_of_its_warden_can_be_read(client: Client) -> None:
     all_are(client, " ".join(f"of_the_warden:{name}" for name in deeds.split()), "EACCES", "EPERM", "ENOENT")
 
 
+def test_a_run_that_root_serves_has_a_user_of_its_own_where_that_can_read_what_it_needs(
+    client: Client, place: Place
+) -> None:
+    uid, gid, groups, name = attempted(client, "who")["who"].split()
+    if place.own_users:
+        assert int(uid) == int(gid) >= 1_879_048_192
+        assert (groups, name) == ("0", "runward")
+    else:
+        assert int(uid) == (ORDINARY_UID if os.geteuid() == 0 else os.geteuid())
+
+
 # ── network ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -226,7 +239,8 @@ def test_what_held_a_run_is_told(client: Client, place: Place) -> None:
     ran = client.ended(client.start("hostile", "fork"))
     held = ran["containment"]
     assert held is not None, ran
-    expected = {"privileges": "no capabilities", "system_calls": "seccomp"}
+    privileges = "own uid, no capabilities" if place.own_users else "no capabilities"
+    expected = {"privileges": privileges, "system_calls": "seccomp"}
     if place.namespaces:
         names = ("ipc", "hostname", "network")
         expected |= {

@@ -14,11 +14,12 @@ import pytest
 
 from runward.actors.containment import linux, rungs
 from runward.actors.containment.findings import Found
-from runward.actors.containment.wall_probe import probe_walls, try_wall
+from runward.actors.containment.wall_probe import probe_walls
+from runward.actors.containment.wall_trials import try_wall
 from runward.actors.containment.walls import CAPABILITIES, SECCOMP, WALLS, Walls
 from runward.actors.errors import WallFailed
 from runward.actors.messages import Place
-from runward.config.sections import AgentSpec
+from runward.config.sections import AgentSpec, ContainmentSettings, Settings
 from tests.support.agents import hostile
 from tests.support.rungs import skip_unless_held
 
@@ -149,7 +150,8 @@ def test_without_capabilities_root_is_refused_what_it_does_not_own(tmp_path: Pat
 
 def found_on(rung: str, without: tuple[str, ...] = ()) -> Any:
     found = Found(rung=rung, user_namespace=rung == "pidns" and os.geteuid() != 0)
-    probed = probe_walls(found, without)
+    settings = Settings(containment=ContainmentSettings(without=without))  # type: ignore[arg-type]
+    probed = probe_walls(found, settings)
     return [probed.walls_held, probed.missing]
 
 

@@ -227,6 +227,7 @@ WITH_ARGUMENT: dict[str, Callable[[str], object]] = {
 }
 DEEDS: dict[str, Callable[[], object]] = {
     "where": _where,
+    "who": lambda: f"{os.getuid()} {os.getgid()} {len(os.getgroups())} {os.environ.get('USER', '-')}",
     # namespaces and mounts
     "unshare": lambda: call("unshare", _CLONE_NEWUSER),
     "clone_namespace": _clone_namespace,

@@ -1,0 +1,42 @@
+"""Walls raised in a throw-away process like a run's, to see whether they can be: on this machine, for this agent."""
+
+import errno
+import os
+from collections.abc import Callable, Iterable
+
+from ...config.sections import AgentSpec
+from ..messages import Place
+from . import rungs
+from .findings import Found, Tried
+from .throwaway import tried
+from .walls import MOUNTS, UID, Walls
+
+_SIZE_BYTES = 1 << 20
+
+
+def try_wall(name: str, found: Found, stage: str, uid: int = 0) -> Tried:
+    """Raise it where a run would, with an empty folder to build on. Single-threaded callers only."""
+    alone = rungs.RUNGS[found.rung].has_pid_namespace
+    names = (MOUNTS, UID) if name == UID else (name,)  # whose folder is below one of the server's
+    # Planned in the throw-away process, since some can't even be planned where the kernel does not know them.
+    return try_walls(lambda: Walls(names, AgentSpec(), alone, stage, hidden=()), found, uid)
+
+
+def try_walls(
+    plan: Callable[[], Walls], found: Found, uid: int, needed: Iterable[tuple[str, int]] = ()
+) -> Tried:
+    """Raise what is planned where a run would, and see whether it has what it needs then.
+
+    `needed`: paths, with modes of `os.access`. For single-threaded callers.
+    """
+    rung, own_uid, own_gid = rungs.RUNGS[found.rung], os.geteuid(), os.getegid()
+
+    def work() -> None:
+        walls = plan()
+        rungs.settle(rung, found.user_namespace, own_uid, own_gid)
+        walls.raise_all(Place(_SIZE_BYTES, uid=uid))
+        for path, mode in needed:
+            if not os.access(path, mode):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    return tried(work, rungs.namespaces(rung, found.user_namespace))
