@@ -12,6 +12,9 @@ from .throwaway import tried
 from .walls import MOUNTS, UID, Walls
 
 _SIZE_BYTES = 1 << 20
+# What a server's root may lack in a container, and needs once its runs are others (capabilities(7)): to signal them,
+# and to remove what they leave.
+_POWERS_OVER_OTHERS = {"CAP_DAC_OVERRIDE": 1, "CAP_KILL": 5}
 
 
 def try_wall(name: str, found: Found, stage: str, uid: int = 0) -> Tried:
@@ -32,6 +35,8 @@ def try_walls(
     rung, own_uid, own_gid = rungs.RUNGS[found.rung], os.geteuid(), os.getegid()
 
     def work() -> None:
+        if uid:
+            _require_powers_over_others()
         walls = plan()
         rungs.settle(rung, found.user_namespace, own_uid, own_gid)
         walls.raise_all(Place(_SIZE_BYTES, uid=uid))
@@ -40,3 +45,11 @@ def try_walls(
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
     return tried(work, rungs.namespaces(rung, found.user_namespace))
+
+
+def _require_powers_over_others() -> None:
+    with open("/proc/self/status") as status:
+        held = next(int(line.split()[1], 16) for line in status if line.startswith("CapEff:"))
+    for name, number in _POWERS_OVER_OTHERS.items():
+        if not held >> number & 1:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), name)

@@ -3,6 +3,7 @@
 Each deed is tried without the walls too where it would work, so that it is the wall that refuses it.
 """
 
+import errno
 import os
 import platform
 import struct
@@ -16,11 +17,12 @@ from runward.actors.containment import linux, rungs
 from runward.actors.containment.findings import Found
 from runward.actors.containment.wall_probe import probe_walls
 from runward.actors.containment.wall_trials import try_wall
-from runward.actors.containment.walls import CAPABILITIES, SECCOMP, WALLS, Walls
+from runward.actors.containment.walls import CAPABILITIES, SECCOMP, UID, WALLS, Walls
 from runward.actors.errors import WallFailed
 from runward.actors.messages import Place
 from runward.config.sections import AgentSpec, ContainmentSettings, Settings
 from tests.support.agents import hostile
+from tests.support.privileges import lose
 from tests.support.rungs import skip_unless_held
 
 from ..forks import in_a_fork
