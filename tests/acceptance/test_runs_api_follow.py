@@ -107,6 +107,12 @@ def test_a_follower_misses_no_end_while_the_supervisor_is_replaced(house: Server
         ended = _until_status(stream, run_id, "failed")[-1][1]
     assert ended["reason"] == "lost"
     until(client.is_healthy, AT_LAST_S, "a new supervisor")
+    until(lambda: _zygotes(client) == {"act": "ready", "echo": "ready"}, AT_LAST_S, "its zygotes")
+
+
+def _zygotes(client: Client) -> Json:
+    listed = client.ask("GET", "/v1/agents").json["data"]
+    return {each["name"]: each["health"] for each in listed if each["name"] in ("act", "echo")}
 
 
 @pytest.mark.parametrize(

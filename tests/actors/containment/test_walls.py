@@ -168,6 +168,23 @@ def test_what_settings_do_without_is_not_had_and_told() -> None:
     assert found == [list(WALLS[:-1]), ["wall seccomp: left out by containment.without"]]
 
 
+@needs_root
+@pytest.mark.parametrize(("number", "name"), [(1, "CAP_DAC_OVERRIDE"), (5, "CAP_KILL")])
+def test_runs_have_no_users_of_their_own_where_the_server_has_no_power_over_them(
+    number: int, name: str, tmp_path: Path
+) -> None:
+    """Else a run could not be terminated there, or what it left not be removed."""
+
+    def work() -> Any:
+        found, uid = Found(rung="subreaper"), 1_879_048_192
+        before = try_wall(UID, found, str(tmp_path), uid)
+        lose(number)
+        after = try_wall(UID, found, str(tmp_path), uid)
+        return [before.works, after.errno, after.detail]
+
+    assert in_a_fork(work) == [True, errno.EPERM, name]
+
+
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the filter that withholds seccomp is for x86_64")
 def test_a_wall_that_the_kernel_refuses_is_missing_with_its_words_and_fails_a_run() -> None:
     def work() -> Any:
