@@ -22,7 +22,9 @@ def try_wall(name: str, found: Found, stage: str, uid: int = 0) -> Tried:
     alone = rungs.RUNGS[found.rung].has_pid_namespace
     names = (MOUNTS, UID) if name == UID else (name,)  # whose folder is below one of the server's
     # Planned in the throw-away process, since some can't even be planned where the kernel does not know them.
-    return try_walls(lambda: Walls(names, AgentSpec(), alone, stage, hidden=()), found, uid)
+    return try_walls(
+        lambda: Walls(names, AgentSpec(), alone, stage, hidden=()), found, uid if name == UID else 0
+    )
 
 
 def try_walls(
