@@ -101,7 +101,7 @@ class Forking:
         self.leaves.take_over(run.record.leaf for run in live)
         self.folders.take_over(run.record.run_id for run in live)
         if self._uids is not None:
-            self._uids.take_over(run.record.uid for run in live)
+            self._uids.take_over(run.record.uid for run in self._register.all())
 
     def warm_up(self) -> None:
         """Start the zygotes that are surely wanted: the operator's own agents and the default one."""
@@ -163,7 +163,7 @@ class Forking:
         run.record.leaf = self.leaves.take(memory_bytes, pids)
         place = self.folders.place(run.record.run_id, self._settings.agents[run.record.agent], size_bytes)
         if self._uids is not None:
-            run.record.uid = self._uids.take()
+            run.record.uid = self._uids.take(run.record.uid)
             place = msgspec.structs.replace(place, uid=run.record.uid)
         bound, watched = (limits.held_by(who, run.record.limits, self._holders) for who in (RLIMIT, WARDEN))
         return Fork(run.record.run_id, run.record.attempt, place, run.record.leaf, bound, watched)
@@ -286,7 +286,7 @@ class Forking:
             self._actor.after(LAST_WORDS_S, lambda: run.advance(lifecycle.WardenGone()))
 
     def release(self, run: LiveRun) -> None:
-        """The run ended: its key opens nothing any more, its pidfd is closed, an empty log is no file."""
+        """The attempt ended: its key opens nothing any more, its pidfd is closed, an empty log is no file."""
         if run.record.warden_key is not None:
             self._guard.dismiss(run.record.warden_key.encode())
         if run.pidfd is not None:
@@ -297,10 +297,14 @@ class Forking:
             logs.remove_empty(self._state_dir, run.record.run_id)
         self.leaves.give_back(run.record.leaf)
         self.folders.ended(run.record.run_id)
-        if self._uids is not None and not survivors(run.state):  # who lives on keeps its user
-            self._uids.give_back(run.record.uid)
         if run.kind is not None:
             self.kinds[run.record.agent] = run.kind
+
+    def ended(self, run: LiveRun) -> None:
+        """No attempt follows: its user is free too, but for one whose processes live on."""
+        self.release(run)
+        if self._uids is not None and not survivors(run.state):
+            self._uids.give_back(run.record.uid)
 
 
 def _asked(run: LiveRun) -> tuple[str, str, int]:

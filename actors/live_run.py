@@ -391,7 +391,7 @@ class LiveRun:
         record.status = Status.QUEUED
         record.next_attempt_at = self._house.now() + delay_s
         record.warden = record.warden_key = record.agent_pid = record.exit_record = None
-        record.leaf, record.uid = "", 0
+        record.leaf = ""
         fields = {"reason": end.reason, "delay_s": delay_s, "error": end.error, "exit": end.exit}
         if end.status is Status.COMPLETED:
             fields |= _terminal_fields(end)

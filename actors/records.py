@@ -168,7 +168,9 @@ class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     restarts: list[float] = []  # when its attempts ended, as far as that counts
     exit_record: bytes | None = None  # the warden's last word, from its receipt to the proof
     leaf: str = ""  # the cgroup that holds it
-    uid: int = 0  # that its processes alone have
+    uid: int = (
+        0  # that its processes alone have, of every attempt: what an earlier one kept is the next one's
+    )
 
 
 class RunInput(msgspec.Struct, frozen=True, kw_only=True):

@@ -344,7 +344,7 @@ class Supervisor(Actor):
     def ended(self, run: LiveRun) -> None:
         """Free the slot and all that the run held here."""
         self._register.leave(run)
-        self._forking.release(run)
+        self._forking.ended(run)
         if self._closing is not None and not len(self._register):
             self.stop()
         self._leave_if_drained()

@@ -32,8 +32,10 @@ class UidPool:
         self._used: set[int] = set()
         self._next = first  # all below are in use
 
-    def take(self) -> int:
-        """An id that no live run has. Raises OSError (EAGAIN) if all are in use."""
+    def take(self, before: int = 0) -> int:
+        """An id that no live run has; the one before, if that was not given back since. Raises OSError (EAGAIN)."""
+        if before in self._used:
+            return before
         for uid in range(self._next, self._all.stop):
             if uid not in self._used:
                 self._used.add(uid)

@@ -26,6 +26,7 @@ def _config(delay_s: float) -> Any:
         "agents": {
             "fails": agent("outage", "fails", restart="transient"),
             "waits": agent("outage", "waits", restart="transient"),
+            "resumes": agent("outage", "resumes", restart="transient", work_folder="keep"),
         },
     }
 
@@ -119,3 +120,8 @@ def test_a_run_that_waits_for_its_next_attempt_waits_on_under_the_next_superviso
         run = client.run(run_id)
         assert (run["status"], run["attempt"]) == ("completed", 2)
         assert _told(client, run_id, "run.started")[-1]["timestamp"] >= due
+
+
+def test_what_an_attempt_left_in_a_kept_work_folder_is_the_next_ones_to_write_to(server: Server) -> None:
+    run = server.client.ended(server.client.start("resumes"))
+    assert (run["status"], run["output"], run["attempt"]) == ("completed", "begun again", 2)

@@ -48,6 +48,16 @@ def test_when_all_are_in_use_none_is_given_rather_than_one_twice() -> None:
         pool.take()
 
 
+def test_a_run_that_is_begun_again_has_the_same_one_again() -> None:
+    pool = UidPool(10, 12)
+    first = pool.take()
+    other = pool.take()
+    assert pool.take(first) == first
+    assert pool.take(99) == 12  # of a pool that was set otherwise then
+    pool.give_back(other)
+    assert pool.take(0) == other
+
+
 def test_one_that_an_earlier_supervisor_gave_is_not_given_twice() -> None:
     pool = UidPool(10, 13)
     pool.take_over([0, 11, 12, 99])

@@ -36,3 +36,14 @@ def fails(text: str, run: Run) -> str:
         raise LookupError(f"no {Path(text).name}")
     run.emit("message.delta", delta="at last")
     return "at last"
+
+
+def resumes(_: str, run: Run) -> str:
+    """Writes to its notes, in its work folder, and raises once; the next attempt writes more to the same file."""
+    notes = Path("notes")
+    done = notes.exists()
+    with notes.open("a") as file:
+        file.write("again" if done else "begun ")
+    if not done:
+        raise LookupError("the rest")
+    return notes.read_text()
