@@ -77,5 +77,9 @@ class JournalFull(RunwardError):
     """The journal's disk has no room. All since the last commit is undone; it may be tried again."""
 
 
+class CannotTakeOver(RunwardError):
+    """This version, or these settings, can't take a live server over; that one goes on as it is."""
+
+
 class PortTaken(RunwardError):
     """The address can't be listened on."""

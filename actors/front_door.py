@@ -114,9 +114,10 @@ def _local_key(path: Path) -> str:
     return key
 
 
-def note_server(state_dir: Path, address: str) -> None:
-    """Tell the same user's commands where the server is."""
-    _write_private(state_dir / "server.json", json.dumps({"url": address, "pid": os.getpid()}) + "\n")
+def note_server(state_dir: Path, address: str, restarts: int = 0, refused: str | None = None) -> None:
+    """Tell the same user's commands where the server is, and what came of the last restart that was asked for."""
+    note = {"url": address, "pid": os.getpid(), "restarts": restarts, "refused": refused}
+    _write_private(state_dir / "server.json", json.dumps(note) + "\n")
 
 
 def forget_server(state_dir: Path) -> None:

@@ -449,6 +449,10 @@ class Ready(Message, frozen=True, tag="up"):
     """The role serves."""
 
 
+class Standby(Message, frozen=True, tag="standby"):
+    """All is loaded, and the supervisor before this one may end: the journal is opened once it has."""
+
+
 class CannotServe(Message, frozen=True, tag="cannot"):
     """Instead of `Ready`: why the state folder is of no use to this supervisor. It waits for `ShutDown`."""
 
@@ -456,7 +460,10 @@ class CannotServe(Message, frozen=True, tag="cannot"):
 
 
 class ShutDown(Message, frozen=True, tag="shutdown"):
-    """End: a supervisor ends its runs first, by the ladder with this grace for each rung."""
+    """End: a supervisor ends its runs first, by the ladder with this grace for each rung.
+
+    A facade answers for so long what comes on the connections that it has.
+    """
 
     grace_s: float
 
@@ -480,7 +487,7 @@ class Drain(Message, frozen=True, tag="drain"):
     """To a supervisor: take and begin no more runs, and end once none is live. `ShutDown` ends the patience."""
 
 
-FromRole = Ready | CannotServe | SweepOrphans
+FromRole = Ready | Standby | CannotServe | SweepOrphans
 ToRole = ShutDown | OrphansSwept | Drain
 
 

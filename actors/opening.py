@@ -1,5 +1,6 @@
 """How a supervisor comes by its journal, or says why it does not."""
 
+import os
 import select
 import socket
 import sys
@@ -8,10 +9,24 @@ from pathlib import Path
 from . import wire
 from .errors import BadMessage, StateFolderFull, StateFolderUnusable
 from .journal.patient import PatientWriter
-from .messages import CannotServe, ShutDown
+from .messages import CannotServe, ShutDown, Standby
 from .roles import SupervisorStart
 
 LOOK_EVERY_S = 0.25
+
+
+def has_predecessor(start: SupervisorStart) -> bool:
+    """Whether another supervisor is there still, which this one replaces."""
+    return start.predecessor_fd >= 0
+
+
+def await_predecessor(start: SupervisorStart, control: socket.socket) -> None:
+    """Tell root that it may end the supervisor before, and wait until it has ended. Blocks."""
+    control.send(wire.encode(Standby()))
+    poll = select.poll()
+    poll.register(start.predecessor_fd, select.POLLIN)
+    poll.poll()
+    os.close(start.predecessor_fd)
 
 
 def open_journal(start: SupervisorStart, control: socket.socket) -> PatientWriter | None:

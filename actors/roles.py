@@ -58,6 +58,7 @@ class SupervisorStart(msgspec.Struct, frozen=True, kw_only=True):
     facade_keys: dict[str, bytes]  # name → public key
     found: Found  # what holds every run here
     is_first: bool = True  # of this server
+    predecessor_fd: int = -1  # pidfd of the supervisor that this one is to replace; -1: there is none
 
 
 class FacadeStart(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,7 +50,7 @@ from .messages import (
     SweepOrphans,
     ToRun,
 )
-from .opening import open_journal
+from .opening import await_predecessor, has_predecessor, open_journal
 from .quarantine import Quarantine
 from .records import Containment
 from .register import Register
@@ -72,11 +72,15 @@ OOM_LOOK_S = 5.0
 
 def main(start: SupervisorStart) -> None:
     """Be the supervisor, until root says to shut down. Called in a spawned process."""
-    birth.begin_role("supervisor", (start.control_fd,))
+    title = "standby supervisor" if has_predecessor(start) else "supervisor"
+    birth.begin_role(title, {start.control_fd, start.predecessor_fd} - {-1})
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is root's
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     birth.allow_descriptors(DESCRIPTORS)
     control = socket.socket(fileno=start.control_fd)
+    if has_predecessor(start):
+        await_predecessor(start, control)
+        birth.entitle("supervisor")
     journal = open_journal(start, control)
     if journal is None:
         return

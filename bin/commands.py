@@ -30,6 +30,7 @@ MODULES = {
     "stop": "stop",
     "kill": "stop",
     "drain": "drain",
+    "restart": "restart",
     "doctor": "doctor",
     "demo": "demo.command",
     "bench": "bench",

@@ -8,8 +8,10 @@ anew with the few variables that an interpreter needs. The pid, and whatever els
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 
 FLAG = "--environment"
+ESTATE_FLAG, REHEARSE_FLAG = "--estate", "--rehearse"  # see actors/estate.py
 KEPT = frozenset(
     {"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "XDG_RUNTIME_DIR"}
 )
@@ -18,14 +20,46 @@ KEPT_BEGINNINGS = ("LC_", "PYTHON", "SSL_CERT_")
 
 def start_over() -> None:
     """Return only if there is nothing to hide, or if this is the second start already. Raises OSError."""
-    kept = {
-        name: text for name, text in os.environ.items() if name in KEPT or name.startswith(KEPT_BEGINNINGS)
-    }
+    kept = _kept(os.environ)
     if FLAG in sys.argv or len(kept) == len(os.environ):
         return
-    memory = os.memfd_create("environment", 0)  # inherited
-    os.write(memory, json.dumps(dict(os.environ)).encode())  # "surrogateescape" is kept by JSON's escapes
+    memory = _in_memory(os.environ)
+    os.set_inheritable(memory, True)
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:], FLAG, str(memory)], kept)
+
+
+class Again:
+    """How to start this `serve` anew, with the code of then and with the environment that it had at first."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = dict(environ)
+
+    def __call__(self, estate: int, rehearsed: bool) -> tuple[list[str], dict[str, str], list[int]]:
+        """Words and environment for this estate, and the descriptors that they name, for the caller to close."""
+        memory = _in_memory(self._environ)
+        words = [sys.executable, *_as_typed(sys.orig_argv[1:]), FLAG, str(memory), ESTATE_FLAG, str(estate)]
+        more = [REHEARSE_FLAG] if rehearsed else []
+        return [*words, *more], _kept(self._environ), [memory, estate]
+
+
+def _as_typed(words: Sequence[str]) -> list[str]:
+    """Without the flags that an earlier start added."""
+    flags = (FLAG, ESTATE_FLAG)
+    return [
+        word
+        for before, word in zip(("", *words), words, strict=False)
+        if word not in flags and before not in flags
+    ]
+
+
+def _kept(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in environ.items() if name in KEPT or name.startswith(KEPT_BEGINNINGS)}
+
+
+def _in_memory(environ: Mapping[str, str]) -> int:
+    memory = os.memfd_create("environment", os.MFD_CLOEXEC)
+    os.write(memory, json.dumps(dict(environ)).encode())  # "surrogateescape" is kept by JSON's escapes
+    return memory
 
 
 def environment(memory: int | None) -> dict[str, str]:

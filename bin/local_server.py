@@ -16,7 +16,7 @@ class LocalServer:
 
     def __init__(self, state: Path | None) -> None:
         """Raises CommandError (unreachable) if no server of this state folder runs here."""
-        folder = state or api_address.state_folder()
+        folder = self.folder = state or api_address.state_folder()
         self.pid = api_address.noted_pid(folder) or 0
         try:
             self._pidfd = os.pidfd_open(self.pid) if self.pid else -1
@@ -45,9 +45,14 @@ class LocalServer:
 
     def await_end(self) -> None:
         """Return once it is gone. Blocks as long as that takes."""
+        while not self.has_ended(None):
+            pass
+
+    def has_ended(self, within_s: float | None) -> bool:
+        """Whether it is gone; waits for that as long as that may take, or for ever."""
         poll = select.poll()
         poll.register(self._pidfd, select.POLLIN)
-        poll.poll()
+        return bool(poll.poll(None if within_s is None else within_s * 1000))
 
     def close(self) -> None:
         """Let go of it."""

@@ -1,8 +1,9 @@
 """`runward serve`: reads the settings, takes the operator's key out of the environment, and becomes root."""
 
+import contextlib
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,16 +27,21 @@ def serve(
     ] = None,
     embedded: Annotated[int | None, typer.Option(hidden=True)] = None,  # see actors/embedding.py
     environment: Annotated[int | None, typer.Option(hidden=True)] = None,  # see fresh_start.py
+    estate: Annotated[int | None, typer.Option(hidden=True)] = None,  # see actors/estate.py
+    rehearse: Annotated[bool, typer.Option("--rehearse", hidden=True)] = False,
 ) -> int:
     """Serve runs over HTTP until SIGTERM, which lets live ones end, or ctrl-C."""
     environ = fresh_start.environment(environment)
+    again = fresh_start.Again(environ)
     api_key = environ.pop("RUNWARD_API_KEY", None) or None
     flags = dict(_assignment(text) for text in assignments or [])
     own = {"http.host": host, "http.port": port, "state.dir": state, "auth.mode": auth}
     flags |= {key: value for key, value in own.items() if value is not None}
     if embedded is not None:
         return _serve_embedded(config, environ, flags, embedded)
-    return _serve(config, environ, flags, api_key)
+    if estate is not None:
+        return _take_over(config, environ, flags, api_key, again, estate, rehearse)
+    return _serve(config, environ, flags, api_key, again=again)
 
 
 def _serve_embedded(
@@ -63,20 +69,57 @@ def _serve(
     api_key: str | None,
     callables: Mapping[str, bytes] | None = None,
     owner_fd: int | None = None,
+    again: fresh_start.Again | None = None,
 ) -> int:
     # Imported late: these rooms are root's alone, and `--help` needs none of them.
-    from ..actors.errors import ContainmentMissing, PortTaken, StateFolderTaken, StateFolderUnusable
-    from ..config.errors import ConfigError
     from ..config.settings import load
 
-    try:
+    with _refusing():
         settings = load(config, environ, flags=flags, callables=callables or {})
         from ..actors import root
 
-        return root.serve(settings, api_key, owner_fd)
+        return root.serve(settings, api_key, owner_fd, again)
+
+
+def _take_over(
+    config: Path | None,
+    environ: Mapping[str, str],
+    flags: dict[str, object],
+    api_key: str | None,
+    again: fresh_start.Again,
+    estate: int,
+    rehearse: bool,
+) -> int:
+    """Be the live server's new code, or see whether this code could be that."""
+    from ..config.settings import load
+
+    with _refusing():
+        settings = load(config, environ, flags=flags)
+        from ..actors import root
+
+        if rehearse:
+            root.rehearse(settings, estate)
+            return ExitCode.DONE
+        return root.take_over(settings, api_key, again, estate)
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """What a server does not start for is told without a traceback."""
+    from ..actors import errors
+    from ..config.errors import ConfigError
+
+    try:
+        yield
     except ConfigError as error:
         raise CommandError(str(error), ExitCode.REFUSED, "configuration") from error
-    except (ContainmentMissing, PortTaken, StateFolderTaken, StateFolderUnusable) as error:
+    except (
+        errors.CannotTakeOver,
+        errors.ContainmentMissing,
+        errors.PortTaken,
+        errors.StateFolderTaken,
+        errors.StateFolderUnusable,
+    ) as error:
         raise CommandError(str(error), ExitCode.REFUSED, type(error).__name__) from error
 
 

@@ -85,6 +85,13 @@ def noted_pid(folder: Path) -> int | None:
     return pid if isinstance(pid, int) and pid > 0 else None
 
 
+def noted_restarts(folder: Path) -> tuple[int, str | None]:
+    """How many restarts were asked of the server there, and why the last one was refused, if it was."""
+    note = _note(folder)
+    restarts, refused = note.get("restarts"), note.get("refused")
+    return restarts if isinstance(restarts, int) else 0, refused if isinstance(refused, str) else None
+
+
 def _noted_url(folder: Path) -> str | None:
     url = _note(folder).get("url")
     return url if isinstance(url, str) else None

@@ -72,7 +72,7 @@ async def _live(start: FacadeStart, control: "Control", link: Link) -> None:
         await checking
     finally:
         checking.cancel()
-        await serving.stop()
+        await serving.stop(control.grace_s)
         journal.close()
 
 
@@ -124,6 +124,7 @@ class Control:
 
     def __init__(self, control_fd: int) -> None:
         self.ended = asyncio.Event()
+        self.grace_s = 0.0  # once it is ended
         self._socket = socket.socket(fileno=control_fd)
         self._socket.setblocking(False)
         self._loop = asyncio.get_running_loop()
@@ -146,7 +147,10 @@ class Control:
     def _hear(self) -> None:
         try:
             body = self._socket.recv(4096)
-            if body and not isinstance(wire.to_role.decode(body), ShutDown):
+            message = wire.to_role.decode(body) if body else None
+            if isinstance(message, ShutDown):
+                self.grace_s = message.grace_s
+            elif message is not None:
                 return
         except (BlockingIOError, InterruptedError, BadMessage):
             return

@@ -5,6 +5,7 @@ mistakes.
 """
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
 
@@ -26,11 +27,34 @@ class Connections:
         self.server = server
         self.guard = guard
         self.room = max_connections
+        self.dismissed = False
         self._settings = settings
+        self._open: set[Connection] = set()
+        self._empty = asyncio.Event()
 
     def __call__(self) -> "Connection":
         """A protocol for a connection that was just accepted."""
         return Connection(self, **self._settings)
+
+    async def dismiss(self, within_s: float) -> None:
+        """Make each one's next answer its last. Returns when none is left, or when the time is over."""
+        self.dismissed = True
+        if self._open:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), within_s)
+
+    def came(self, connection: "Connection") -> None:
+        """One that was taken."""
+        self._open.add(connection)
+        self._empty.clear()
+        self.room -= 1
+
+    def went(self, connection: "Connection") -> None:
+        """Its place is free."""
+        self._open.discard(connection)
+        self.room += 1
+        if not self._open:
+            self._empty.set()
 
 
 class Connection(web.RequestHandler):
@@ -46,7 +70,7 @@ class Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take it, or say that there are too many."""
         if self._home.room > 0:
-            self._home.room -= 1
+            self._home.came(self)
             self._counted = True
             super().connection_made(transport)
         elif isinstance(transport, asyncio.Transport):
@@ -56,7 +80,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Give its place back."""
         if self._counted:
-            self._home.room += 1
+            self._home.went(self)
             self._counted = False
         super().connection_lost(exc)
 
@@ -83,6 +107,8 @@ class Connection(web.RequestHandler):
         """Every answer comes by here: those that aiohttp made get our shape."""
         if isinstance(resp, web.HTTPException):
             resp = _in_our_shape(resp)
+        if self._home.dismissed:
+            resp.force_close()
         return await super().finish_response(request, resp, start_time)
 
 

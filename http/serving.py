@@ -29,6 +29,7 @@ class Serving:
             shutdown_timeout=END_S,
         )
         self._server: asyncio.Server | None = None
+        self._connections: Connections | None = None
 
     async def start(self) -> None:
         """Accept from now on."""
@@ -36,7 +37,7 @@ class Serving:
         server = self._runner.server
         assert server is not None
         settings = self._facade.settings.http
-        connections = Connections(
+        connections = self._connections = Connections(
             server,
             self._guard,
             settings.max_connections,
@@ -50,10 +51,16 @@ class Serving:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(connections, sock=self._listener, backlog=BACKLOG)
 
-    async def stop(self) -> None:
-        """Accept no more, end the streams (their clients come again, elsewhere), let requests finish."""
+    async def stop(self, grace_s: float = 0.0) -> None:
+        """Accept no more, end the streams (their clients come again, elsewhere), let requests finish.
+
+        For `grace_s` what still comes on a connection is answered, as the last on it: nobody is refused who had sent
+        his request before he could know, and whoever accepts on this socket meanwhile takes the rest.
+        """
         if self._server is not None:
             self._server.close()
         self._facade.feeds.close()
         self._facade.changes.close()
+        if self._connections is not None and grace_s:
+            await self._connections.dismiss(grace_s)
         await self._runner.cleanup()

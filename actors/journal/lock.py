@@ -38,6 +38,16 @@ class StateLock:
             raise self._unusable(error) from error
         self._descriptor = descriptor
 
+    def inherit(self, descriptor: int) -> None:
+        """Hold the lock by the descriptor that this process had before it executed itself anew."""
+        self._descriptor = descriptor
+
+    @property
+    def descriptor(self) -> int:
+        """Of the file that is locked: whoever has it, has the lock."""
+        assert self._descriptor is not None
+        return self._descriptor
+
     def release(self) -> None:
         """Give the folder up. The file stays: removing it would let two later servers lock two files."""
         if self._descriptor is None:

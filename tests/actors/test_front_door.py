@@ -207,7 +207,8 @@ def test_a_hash_is_as_the_configuration_writes_it() -> None:
 def test_the_same_users_commands_are_told_where_the_server_is(tmp_path: Path) -> None:
     note_server(tmp_path, "http://127.0.0.1:1")
     note = tmp_path / "server.json"
-    assert json.loads(note.read_text()) == {"url": "http://127.0.0.1:1", "pid": os.getpid()}
+    told = {"url": "http://127.0.0.1:1", "pid": os.getpid(), "restarts": 0, "refused": None}
+    assert json.loads(note.read_text()) == told
     assert mode(note) == 0o600
     note_server(tmp_path, "http://127.0.0.1:2")
     assert json.loads(note.read_text())["url"] == "http://127.0.0.1:2"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from runward.actors import errors, root
+from runward.bin import fresh_start
 from runward.bin.main import main
 from runward.config.settings import Settings
 
@@ -19,8 +20,11 @@ class FakeRoot:
         self.environment: dict[str, str] = {}
         self.error: Exception | None = None
 
-    def serve(self, settings: Settings, api_key: str | None, owner_fd: int | None) -> int:
+    def serve(
+        self, settings: Settings, api_key: str | None, owner_fd: int | None, again: fresh_start.Again
+    ) -> int:
         assert owner_fd is None
+        self.again = again
         self.settings, self.api_key, self.environment = settings, api_key, dict(os.environ)
         if self.error:
             raise self.error
@@ -57,6 +61,23 @@ def test_every_flag_is_a_setting(served: FakeRoot, tmp_path: Path) -> None:
     assert given.runs.max_live == 7
     assert given.http.cors_origins == ("http://a", "http://b")
     assert (given.agents["x"].entrypoint, given.agents["x"].preload) == ("m:f", ("a",))
+
+
+def test_to_start_it_anew_takes_its_own_words_and_the_environment_that_it_had_at_first(
+    served: FakeRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNWARD_API_KEY", "secret")
+    monkeypatch.setenv("PYTHONPATH", "here")
+    assert main(["serve"]) == 0
+    typed = ["python", "-m", "runward", "serve", "--port", "0"]
+    monkeypatch.setattr("sys.orig_argv", [*typed, "--environment", "5", "--estate", "6"])
+    words, environment, (memory, estate) = served.again(7, True)
+    assert words[1:] == [*typed[1:], "--environment", str(memory), "--estate", "7", "--rehearse"]
+    assert estate == 7
+    assert "secret" not in environment.values()
+    assert environment["PYTHONPATH"] == "here"
+    assert not os.get_inheritable(memory)
+    assert fresh_start.environment(memory)["RUNWARD_API_KEY"] == "secret"
 
 
 def test_a_setting_given_twice_is_the_flag_of_its_own(served: FakeRoot) -> None:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,28 @@ def test_shut_down_ends_it_at_once_with_its_streams(child: Child, supervisor: Fa
     assert client.recv(100) == b""
     client.close()
     assert child.exit_status() == 0
+
+
+def test_who_is_connected_when_it_is_replaced_gets_one_more_answer_and_nobody_else_does(child: Child) -> None:
+    connection = HTTPConnection("127.0.0.1", child.port, timeout=DEADLINE_S)
+    for last in (False, True):
+        if last:
+            child.control.send(wire.encode(ShutDown(DEADLINE_S)))
+            until(lambda: not accepts(child.port), DEADLINE_S, "the end of accepting")
+        connection.request("GET", "/health")
+        answer = connection.getresponse()
+        answer.read()
+        assert (answer.status, answer.headers["Connection"] == "close") == (200, last)
+    connection.close()
+    assert child.exit_status() == 0
+
+
+def accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), DEADLINE_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_it_ends_when_root_is_gone(child: Child) -> None:
