@@ -38,19 +38,22 @@ class Connection:
         self.send(b"GET", path)
         return self._answer()
 
-    def send(self, method: bytes, path: str, body: bytes | None = None) -> None:
+    def send(self, method: bytes, path: str, body: bytes | None = None, accept: bytes = b"") -> None:
         """Only ask."""
         head = b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (method, path.encode(), self._host)
+        if accept:
+            head += b"Accept: %b\r\n" % accept
         if body is not None:
             head += b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
         self.socket.sendall(head + b"\r\n" + (body or b""))
 
-    def stream(self, path: str) -> Iterator[tuple[float, bytes]]:
-        """The parts of a chunked answer as they come, still chunked, each with the moment that it came.
+    def stream(self, path: str, body: bytes | None = None) -> Iterator[tuple[float, bytes]]:
+        """The parts of an event stream as they come, still chunked, each with the moment that it came.
 
-        Reads the answer to its end, so that the connection can be used again. Raises `Refused`.
+        With a `body` it is POSTed. Reads the answer to its end, so that the connection can be used again. Raises
+        `Refused`.
         """
-        self.send(b"GET", path)
+        self.send(b"GET" if body is None else b"POST", path, body, b"text/event-stream")
         head, rest = self.begin_stream()
         tail = b""
         while True:

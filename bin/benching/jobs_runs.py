@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from .connection import Connection, Refused
 from .job import Job, Result, Spent
-from .runs import Ended, completed, start
+from .runs import Ended, ran
 
 AGENT, INPUT = "echo", "hello"
 STAMP = re.compile(rb'"timestamp":([0-9.e+]+)')
@@ -23,7 +23,7 @@ HOPS = (
 
 
 def trivial(job: Job) -> Result:
-    """`count` runs, one after another, on one kept-alive connection."""
+    """`count` runs, one after another, on one kept-alive connection. Each is one request, answered by its events."""
     connection = Connection(job.address)
     for _ in range(job.number("warm_up")):
         _one(connection)
@@ -31,22 +31,18 @@ def trivial(job: Job) -> Result:
         runs = [_one(connection) for _ in range(job.number("count"))]
     result: Result = {
         "ms": [(run.ended.at - run.asked) * 1000 for run in runs],
-        "accepted_ms": [(run.accepted - run.asked) * 1000 for run in runs],
     }
     return result | _hops(runs) | spent.per_unit("cpu_ms", len(runs)) | _agent_cpu(job)
 
 
 class _Run(NamedTuple):
     asked: float
-    accepted: float
     ended: Ended
 
 
 def _one(connection: Connection) -> _Run:
     asked = time.time()
-    run_id = start(connection, AGENT, INPUT)
-    accepted = time.time()
-    return _Run(asked, accepted, completed(connection, run_id))
+    return _Run(asked, ran(connection, AGENT, INPUT))
 
 
 def _hops(runs: list[_Run]) -> Result:

@@ -52,7 +52,6 @@ ROWS = (
         (
             Figure("p50", "ms", "p50", "ms", _full(15, 6)),
             Figure("p99", "ms", "p99", "ms", _full(30, 12)),
-            Figure("POST to 202, p50", "accepted_ms", "p50", "ms"),
         ),
         {"count": 250, "warm_up": 10},
         {"count": 15, "warm_up": 2},
