@@ -18,80 +18,92 @@ from .messages import Fork
 from .roles import ZygoteStart
 
 
+class Lines:
+    """What a warden and its agent will speak by: a socket and a pipe, the pipes of stdio, and one for stacks.
+
+    Made by the zygote before it forks either, and closed there afterwards. What a warden touches before it forks its
+    agent is copied twice, so it does nothing else until then.
+    """
+
+    def __init__(self) -> None:
+        """Raises OSError."""
+        self._open: list[int] = []
+        try:
+            self.link_fd, self.agents_link_fd = self._pair()
+            self.up_fd, self.agents_up_fd = self._pipe()
+            with contextlib.suppress(PermissionError):  # a user may have 64 MiB of large pipes
+                fcntl.fcntl(self.up_fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+            self.out_fd, self.agents_out_fd = self._pipe()
+            self.err_fd, self.agents_err_fd = self._pipe()
+            self.stack_fd, self.agents_stack_fd = self._pipe()
+            for fd in (
+                self.link_fd,
+                self.up_fd,
+                self.out_fd,
+                self.err_fd,
+                self.stack_fd,
+                self.agents_stack_fd,
+            ):
+                os.set_blocking(fd, False)
+        except OSError:
+            self.close()
+            raise
+
+    @property
+    def wardens(self) -> tuple[int, ...]:
+        """The warden's ends."""
+        return self.link_fd, self.up_fd, self.out_fd, self.err_fd, self.stack_fd
+
+    def close(self) -> None:
+        """Close all of them. The zygote's."""
+        for fd in self._open:
+            os.close(fd)
+        self._open.clear()
+
+    def _pair(self) -> tuple[int, int]:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        return self._kept(ours.detach(), theirs.detach())
+
+    def _pipe(self) -> tuple[int, int]:
+        return self._kept(*os.pipe())
+
+    def _kept(self, ours: int, theirs: int) -> tuple[int, int]:
+        self._open += (ours, theirs)
+        return ours, theirs
+
+
 class Family:
     """The agent as its warden holds it: pid (in the warden's namespace), socket, and the read ends of its pipes."""
 
-    def __init__(
-        self, child: linux.Child, link: socket.socket, up_fd: int, out_fd: int, err_fd: int, stack_fd: int
-    ) -> None:
+    def __init__(self, child: linux.Child, lines: Lines) -> None:
         self.pid = child.pid
         self.pidfd = child.pidfd
-        self.link = link
-        self.up_fd = up_fd
-        self.out_fd = out_fd
-        self.err_fd = err_fd
-        self.stack_fd = stack_fd
-
-    @property
-    def descriptors(self) -> tuple[int, ...]:
-        """All that is held here."""
-        return self.pidfd, self.link.fileno(), self.up_fd, self.out_fd, self.err_fd, self.stack_fd
+        self.link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, lines.link_fd)
+        self.up_fd = lines.up_fd
+        self.out_fd = lines.out_fd
+        self.err_fd = lines.err_fd
+        self.stack_fd = lines.stack_fd
 
 
-def fork_agent(start: ZygoteStart, walls: Walls, leaf: Leaf, asked: Fork) -> Family:
+def fork_agent(start: ZygoteStart, walls: Walls, leaf: Leaf, lines: Lines, asked: Fork) -> linux.Child:
     """Fork the agent into its leaf, blocked on its socket. Raises OSError.
 
     Called by a warden while there is nothing to inherit: its keys are unread, and no ZeroMQ exists.
     """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    up_read, up_write = os.pipe()
-    with contextlib.suppress(PermissionError):  # a user may have 64 MiB of large pipes
-        fcntl.fcntl(up_read, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    out_read, out_write = os.pipe()
-    err_read, err_write = os.pipe()
-    stack_read, stack_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     warden_pid = os.getpid()
     # Foreign modules may have asked to be called after a fork; of ours, and Python's, nothing that matters here has.
     foreign = preloading.is_foreign(start.spec)
     child = linux.fork(leaf.fd) if foreign else linux.clone_process(0, leaf.fd)
     if child is None:
-        _be_agent(
-            start,
-            walls,
-            leaf,
-            asked,
-            theirs.detach(),
-            up_write,
-            out_write,
-            err_write,
-            stack_write,
-            warden_pid,
-        )
-    theirs.close()
-    os.close(up_write)
-    os.close(out_write)
-    os.close(err_write)
-    os.close(stack_write)
-    ours.setblocking(False)
-    os.set_blocking(up_read, False)
-    os.set_blocking(out_read, False)
-    os.set_blocking(err_read, False)
-    return Family(child, ours, up_read, out_read, err_read, stack_read)
+        _be_agent(start, walls, leaf, lines, asked, warden_pid)
+    return child
 
 
 def _be_agent(
-    start: ZygoteStart,
-    walls: Walls,
-    leaf: Leaf,
-    asked: Fork,
-    link_fd: int,
-    up_fd: int,
-    out_fd: int,
-    err_fd: int,
-    stack_fd: int,
-    warden_pid: int,
+    start: ZygoteStart, walls: Walls, leaf: Leaf, lines: Lines, asked: Fork, warden_pid: int
 ) -> NoReturn:
     """Become the agent process: own stdio, own title, one socket, a pipe for its stacks; dies with its warden."""
+    link_fd, up_fd, stack_fd = lines.agents_link_fd, lines.agents_up_fd, lines.agents_stack_fd
     try:
         linux.die_with_parent(warden_pid)
         leaf.enter()  # before it has a second thread
@@ -100,7 +112,7 @@ def _be_agent(
         os.setsid()
         birth.entitle(f"agent {asked.run_id}")
         birth.read_nothing()
-        birth.write_to(out_fd, err_fd)
+        birth.write_to(lines.agents_out_fd, lines.agents_err_fd)
         birth.keep_only((link_fd, up_fd, stack_fd))
         stack_pipe.answer_by(stack_fd)
         _bind(start, asked)

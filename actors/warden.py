@@ -24,7 +24,7 @@ from .containment.leaf import Leaf
 from .containment.reaping import host_pid
 from .containment.walls import Walls
 from .exit_record import Ending
-from .family import Family, fork_agent
+from .family import Family, Lines, fork_agent
 from .intake import Refused, Taken
 from .limiting import Limiter
 from .mailbox import KeyPair
@@ -58,6 +58,8 @@ KEYS_LENGTH = 80  # two Z85 keys
 def main(
     start: ZygoteStart,
     walls: Walls,
+    leaf: Leaf,
+    lines: Lines,
     asked: Fork,
     given_fds: Sequence[int],
     supervisor_pidfd: int,
@@ -76,15 +78,15 @@ def main(
         # In a new user namespace nobody has a name yet, and who has none can make no file.
         kill_round = rungs.settle(rung, True, uid, gid) if start.user_namespace else None
         # First of all: what this process has not touched yet need not be copied twice.
-        leaf = Leaf(start.places if asked.leaf else (), asked.leaf)
-        family = fork_agent(start, walls, leaf, asked)
+        child = fork_agent(start, walls, leaf, lines, asked)
         birth.forget_parent_signals()
-        birth.keep_only((*given_fds, supervisor_pidfd, root_pidfd, *family.descriptors, *leaf.descriptors))
+        kept = (*given_fds, supervisor_pidfd, root_pidfd, child.pidfd, *lines.wardens, *leaf.descriptors)
+        birth.keep_only(kept)
         birth.entitle(f"warden {asked.run_id}")
         os.setsid()
-        kill_round = leaf.before(kill_round or rungs.settle(rung, False, uid, gid, family.pid))
+        kill_round = leaf.before(kill_round or rungs.settle(rung, False, uid, gid, child.pid))
         pidfds = (supervisor_pidfd, root_pidfd)
-        Warden(start, asked, family, given_fds, pidfds, leaf, kill_round).run()
+        Warden(start, asked, Family(child, lines), given_fds, pidfds, leaf, kill_round).run()
         code = 0
     except BaseException:  # noqa: BLE001  # it must not become a second zygote
         traceback.print_exc()

@@ -5,6 +5,7 @@ fork would inherit. It reaps its wardens, and, where no namespace does that, end
 It ends with its supervisor; its wardens are then root's children, and the next supervisor's runs.
 """
 
+import contextlib
 import gc
 import os
 import signal
@@ -20,6 +21,7 @@ from . import birth, preloading, rehearsal, stack_pipe, warden, wire
 from .actor import Actor
 from .containment import rungs
 from .containment.findings import Found
+from .containment.leaf import Leaf
 from .containment.linux import Child
 from .containment.reaping import own_children
 from .containment.throwaway import why
@@ -28,6 +30,7 @@ from .containment.visible import needed
 from .containment.wall_trials import try_walls
 from .containment.walls import UID, Walls
 from .errors import BadMessage
+from .family import Lines
 from .messages import Fork, Forked, ForkFailed, FromZygote, PreloadFailed, WardenReaped, ZygoteReady
 from .roles import ZygoteStart
 
@@ -126,13 +129,19 @@ class Zygote(Actor):
     def _fork(self, asked: Fork, descriptors: list[int]) -> None:
         uid, gid = os.geteuid(), os.getegid()
         try:
-            child = rungs.fork_warden(self._rung, self._start.user_namespace)
+            with contextlib.closing(Lines()) as lines, self._leaf(asked) as leaf:
+                child = rungs.fork_warden(self._rung, self._start.user_namespace)
+                if child is None:
+                    warden.main(
+                        self._start, self._walls, leaf, lines, asked, descriptors, *self._pidfds, uid, gid
+                    )
         except OSError as error:
             self._tell(ForkFailed(asked.run_id, asked.attempt, f"{error.strerror} (errno {error.errno})"))
-            return
-        if child is None:
-            warden.main(self._start, self._walls, asked, descriptors, *self._pidfds, uid, gid)
-        self._forked(asked, child)
+        else:
+            self._forked(asked, child)
+
+    def _leaf(self, asked: Fork) -> "contextlib.closing[Leaf]":
+        return contextlib.closing(Leaf(self._start.places if asked.leaf else (), asked.leaf))
 
     def _forked(self, asked: Fork, child: Child) -> None:
         self._wardens[child.pid] = asked

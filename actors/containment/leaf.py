@@ -17,7 +17,7 @@ _CHARGED_AHEAD_BYTES = 1 << 20  # the kernel charges in lots for each processor
 
 
 class Leaf:
-    """One leaf. Nothing of it is opened before the agent is forked but the folder that it is born in."""
+    """One leaf. Made by the zygote, which closes it once it has forked the warden; of no other use there."""
 
     def __init__(self, places: Sequence[Place], name: str) -> None:
         """`places`: all that runs are held by here. Raises OSError if the leaf is not there."""
@@ -33,6 +33,11 @@ class Leaf:
     def descriptors(self) -> tuple[int, ...]:
         """What the warden keeps open of it."""
         return () if self.fd is None else (self.fd,)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        if self.fd is not None:
+            os.close(self.fd)
 
     def enter(self) -> None:
         """Step into the leaves of version 1. Called by the agent while it has one thread. Raises OSError."""
