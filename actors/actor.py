@@ -16,6 +16,7 @@ from typing import Any
 
 from .containment import linux
 from .errors import AskTimeout
+from .news import News
 
 Callback = Callable[[], None]
 Pump = Callable[[], bool]
@@ -44,7 +45,7 @@ class Actor:
         self.clock = clock
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callback] = {}
-        self._pumps: list[Pump] = []
+        self._pumps: list[tuple[News, Pump]] = []
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
         self._asked: dict[Hashable, tuple[Timer, Callable[[Any], None]]] = {}
@@ -64,16 +65,20 @@ class Actor:
         if self._callbacks.pop(fd, None) is not None:
             self._epoll.unregister(fd)
 
-    def pump(self, fd: int, drain: Pump) -> None:
-        """Call `drain` on every turn, and again at once while it says that it did something; `fd` only wakes."""
-        self._pumps = [*self._pumps, drain]
-        self._callbacks[fd] = _nothing
-        self._epoll.register(fd, select.EPOLLIN | select.EPOLLET)
+    def pump(self, news: News, drain: Pump) -> None:
+        """Call `drain` at the next turn after there may be news, and again while it says that there were some."""
 
-    def unpump(self, fd: int, drain: Pump) -> None:
-        """Undo `pump`. Call it before closing `fd`; in this turn `drain` may still be called once."""
-        self._pumps = [pump for pump in self._pumps if pump != drain]
-        self.unwatch(fd)
+        def woken() -> None:
+            news.may_be = True
+
+        self._pumps = [*self._pumps, (news, drain)]
+        self._callbacks[news.fd] = woken
+        self._epoll.register(news.fd, select.EPOLLIN | select.EPOLLET)
+
+    def unpump(self, news: News) -> None:
+        """Undo `pump`. Call it before closing the socket; in this turn it may still be drained once."""
+        self._pumps = [pump for pump in self._pumps if pump[0] is not news]
+        self.unwatch(news.fd)
 
     def after(self, delay_s: float, callback: Callback) -> Timer:
         """Call back once, `delay_s` from now."""
@@ -140,11 +145,14 @@ class Actor:
     def turn(self) -> None:
         """One turn: drain, wait, call, end."""
         worked = False
-        for drain in self._pumps:
-            worked = drain() or worked
+        for news, drain in self._pumps:
+            if news.may_be:
+                news.may_be = False  # before, for draining may do things to it
+                if drain():
+                    news.may_be = worked = True
         if worked:
             self.turn_ended()
-        ready = [(fd, self._callbacks.get(fd)) for fd, _ in self._epoll.poll(0 if worked else self._wait_s())]
+        ready = [(fd, self._callbacks.get(fd)) for fd, _ in self._epoll.poll(self._wait_s())]
         for fd, callback in ready:
             # An earlier call may have closed it, and the number may be another's by now.
             if callback is not None and self._callbacks.get(fd) is callback:
@@ -165,6 +173,9 @@ class Actor:
             self._wakeup = None
 
     def _wait_s(self) -> float:
+        for news, _ in self._pumps:
+            if news.may_be:
+                return 0
         while self._timers and self._timers[0][2].callback is None:
             heapq.heappop(self._timers)
         if not self._timers:
@@ -186,10 +197,6 @@ class Actor:
             callback = self._signals.get(number)
             if callback is not None:
                 callback()
-
-
-def _nothing() -> None:
-    """A pump's descriptor woke the loop; the next turn drains it."""
 
 
 def _note_signal(_number: int, _frame: object) -> None:

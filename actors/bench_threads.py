@@ -153,12 +153,12 @@ class ThreadSupervisor(Actor):
             self._guard.admit(public, name)
         self._commands = post.inbox(start.paths.commands, keys)
         self._feed = post.feed(start.paths.feed, keys)
-        for fd, drain in (
-            (self._guard.fd, self._guard.drain),
-            (self._commands.fd, self._drain_commands),
-            (self._feed.fd, self._welcome),
+        for news, drain in (
+            (self._guard.news, self._guard.drain),
+            (self._commands.news, self._drain_commands),
+            (self._feed.news, self._welcome),
         ):
-            self.pump(fd, drain)
+            self.pump(news, drain)
         self.watch(start.control_fd, self.stop)  # whatever root says, it is the end
         os.write(start.control_fd, wire.encode(Ready()))
 

@@ -1,10 +1,10 @@
 """The agent process as its warden makes and holds it."""
 
-import contextlib
 import fcntl
 import os
 import socket
 import traceback
+from _socket import socketpair as _socketpair  # without what `socket` adds, which the next fork copies
 from typing import NoReturn
 
 from . import agent, birth, command, limits, preloading, stack_pipe
@@ -27,27 +27,23 @@ class Lines:
 
     def __init__(self) -> None:
         """Raises OSError."""
-        self._open: list[int] = []
+        ours, theirs = _socketpair()
+        self.link_fd, self.agents_link_fd = ours.detach(), theirs.detach()
+        self._open = [self.link_fd, self.agents_link_fd]
         try:
-            self.link_fd, self.agents_link_fd = self._pair()
             self.up_fd, self.agents_up_fd = self._pipe()
-            with contextlib.suppress(PermissionError):  # a user may have 64 MiB of large pipes
-                fcntl.fcntl(self.up_fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
             self.out_fd, self.agents_out_fd = self._pipe()
             self.err_fd, self.agents_err_fd = self._pipe()
             self.stack_fd, self.agents_stack_fd = self._pipe()
-            for fd in (
-                self.link_fd,
-                self.up_fd,
-                self.out_fd,
-                self.err_fd,
-                self.stack_fd,
-                self.agents_stack_fd,
-            ):
+            for fd in (*self.wardens, self.agents_stack_fd):
                 os.set_blocking(fd, False)
         except OSError:
             self.close()
             raise
+        try:
+            fcntl.fcntl(self.up_fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        except PermissionError:
+            return  # a user may have 64 MiB of large pipes
 
     @property
     def wardens(self) -> tuple[int, ...]:
@@ -58,18 +54,11 @@ class Lines:
         """Close all of them. The zygote's."""
         for fd in self._open:
             os.close(fd)
-        self._open.clear()
-
-    def _pair(self) -> tuple[int, int]:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        return self._kept(ours.detach(), theirs.detach())
 
     def _pipe(self) -> tuple[int, int]:
-        return self._kept(*os.pipe())
-
-    def _kept(self, ours: int, theirs: int) -> tuple[int, int]:
-        self._open += (ours, theirs)
-        return ours, theirs
+        pipe = os.pipe()
+        self._open += pipe
+        return pipe
 
 
 class Family:

@@ -154,10 +154,10 @@ class Supervisor(Actor):
         self._commands_inbox = self._post.inbox(paths.commands, keys)
         self._wardens = self._post.inbox(paths.runs, keys)
         self._feed = self._post.feed(paths.feed, keys)
-        self.pump(guard.fd, guard.drain)
-        self.pump(self._commands_inbox.fd, self._drain_commands)
-        self.pump(self._wardens.fd, self._drain_wardens)
-        self.pump(self._feed.fd, self._welcome)
+        self.pump(guard.news, guard.drain)
+        self.pump(self._commands_inbox.news, self._drain_commands)
+        self.pump(self._wardens.news, self._drain_wardens)
+        self.pump(self._feed.news, self._welcome)
         return guard
 
     def _recover(self) -> None:

@@ -53,7 +53,7 @@ class SupervisorLink:
         self._over = False
         self._post = Post(start.settings.events.max_message_bytes)
         self._outbox: Outbox = self._post.outbox(start.paths.runs, keys, start.server_key)
-        actor.pump(self._outbox.fd, self._drain)
+        actor.pump(self._outbox.news, self._drain)
         actor.watch(supervisor_pidfd, self._supervisor_gone)
         actor.watch(root_pidfd, self._root_gone)
 
@@ -139,16 +139,16 @@ class SupervisorLink:
         self._outbox = outbox = self._post.watched_outbox(
             self._start.paths.runs, self._keys, self._start.server_key
         )
-        self._actor.pump(outbox.fd, self._drain)
-        self._actor.pump(outbox.line_fd, self._hear_of_line)
+        self._actor.pump(outbox.news, self._drain)
+        self._actor.pump(outbox.line, self._hear_of_line)
         if self._hello is not None:
             hello = msgspec.structs.replace(self._hello, last_n=self.unacked.last_n)
             outbox.send(wire.encode(hello))
 
     def _close(self) -> None:
-        self._actor.unpump(self._outbox.fd, self._drain)
+        self._actor.unpump(self._outbox.news)
         if isinstance(self._outbox, WatchedOutbox):
-            self._actor.unpump(self._outbox.line_fd, self._hear_of_line)
+            self._actor.unpump(self._outbox.line)
         self._outbox.close()
 
     def _expect(self, within_s: float | None) -> None:

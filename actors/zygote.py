@@ -5,7 +5,6 @@ fork would inherit. It reaps its wardens, and, where no namespace does that, end
 It ends with its supervisor; its wardens are then root's children, and the next supervisor's runs.
 """
 
-import contextlib
 import gc
 import os
 import signal
@@ -127,21 +126,29 @@ class Zygote(Actor):
                 os.close(descriptor)
 
     def _fork(self, asked: Fork, descriptors: list[int]) -> None:
-        uid, gid = os.geteuid(), os.getegid()
         try:
-            with contextlib.closing(Lines()) as lines, self._leaf(asked) as leaf:
-                child = rungs.fork_warden(self._rung, self._start.user_namespace)
-                if child is None:
-                    warden.main(
-                        self._start, self._walls, leaf, lines, asked, descriptors, *self._pidfds, uid, gid
-                    )
+            child = self._fork_warden(asked, descriptors)
         except OSError as error:
             self._tell(ForkFailed(asked.run_id, asked.attempt, f"{error.strerror} (errno {error.errno})"))
         else:
             self._forked(asked, child)
 
-    def _leaf(self, asked: Fork) -> "contextlib.closing[Leaf]":
-        return contextlib.closing(Leaf(self._start.places if asked.leaf else (), asked.leaf))
+    def _fork_warden(self, asked: Fork, descriptors: list[int]) -> Child:
+        ids = os.geteuid(), os.getegid()
+        leaf = Leaf(self._start.places if asked.leaf else (), asked.leaf)
+        try:
+            lines = Lines()
+            try:
+                child = rungs.fork_warden(self._rung, self._start.user_namespace)
+                if child is None:
+                    warden.main(
+                        self._start, self._walls, leaf, lines, asked, descriptors, *self._pidfds, *ids
+                    )
+            finally:
+                lines.close()
+        finally:
+            leaf.close()
+        return child
 
     def _forked(self, asked: Fork, child: Child) -> None:
         self._wardens[child.pid] = asked

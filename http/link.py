@@ -22,6 +22,7 @@ Answer = TypeVar("Answer", bound=FromSupervisor)
 SENDINGS = 2  # how often a command is sent within its deadline
 TURN_BYTES = 65_536  # of the feed taken in one turn of the loop: the rest waits while others have theirs
 TURN_MESSAGES = 256
+LEAVE_S = 0.1
 
 
 def new_id() -> str:
@@ -42,12 +43,12 @@ class Link:
         self._heard: Callable[[], None] = _nothing
         self._changed: Callable[[int], None] = _no_change
         self._seen_to: set[asyncio.Task[None]] = set()
-        self._draining_feed = False
+        self._left: list[str] = []  # and not unsubscribed yet
         self._closed = False
-        self._loop.add_reader(self._outbox.fd, self._drain_answers)
-        self._loop.add_reader(self._outbox.line_fd, self._hear_of_line)
+        self._loop.add_reader(self._outbox.news.fd, self._drain_answers)
+        self._loop.add_reader(self._outbox.line.fd, self._hear_of_line)
         self._loop.call_soon(self._hear_of_line)  # what came before the first look wakes nobody
-        self._loop.add_reader(self._feed.fd, self._drain_feed)
+        self._loop.add_reader(self._feed.news.fd, self._drain_feed)
 
     def listen(
         self,
@@ -89,18 +90,27 @@ class Link:
         self._loop.call_soon(self._drain_feed)
 
     def unsubscribe(self, run_id: str) -> None:
-        """Hear it no more; what is on its way still comes."""
-        self._feed.unsubscribe(run_id.encode())
-        self._loop.call_soon(self._drain_feed)
+        """Hear it no more, in a while; what is on its way still comes."""
+        self._left.append(run_id)
+        if len(self._left) == 1:  # each alone would wake ZeroMQ's thread, and the supervisor's
+            self._loop.call_later(LEAVE_S, self._leave)
+
+    def _leave(self) -> None:
+        left, self._left = self._left, []
+        if self._closed:
+            return
+        for run_id in left:
+            self._feed.unsubscribe(run_id.encode())
+        self._drain_feed()
 
     def close(self) -> None:
         """Close both sockets. Whoever waits for an answer gets none."""
         self._closed = True
         for errand in self._seen_to:
             errand.cancel()
-        self._loop.remove_reader(self._outbox.fd)
-        self._loop.remove_reader(self._outbox.line_fd)
-        self._loop.remove_reader(self._feed.fd)
+        self._loop.remove_reader(self._outbox.news.fd)
+        self._loop.remove_reader(self._outbox.line.fd)
+        self._loop.remove_reader(self._feed.news.fd)
         self._outbox.close()
         self._feed.close()
 

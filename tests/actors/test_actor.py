@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from runward.actors.news import News
+
 from .loops import Clock, Recorder
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -133,12 +135,34 @@ def test_a_callback_may_unwatch_and_close_itself(actor: Recorder, pipes: list[tu
 # ── pumps ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_pump_is_drained_on_every_turn_whether_or_not_its_descriptor_woke(
+def test_a_pump_is_drained_at_first_and_after_its_socket_was_used_whether_or_not_its_descriptor_woke(
     actor: Recorder, pipes: list[tuple[int, int]]
 ) -> None:
     (reads, _), *_ = pipes
     os.read(reads, 1)
-    actor.pump(reads, lambda: actor.log.append("drained") or False)  # type: ignore[func-returns-value]
+    news = News(reads)
+    actor.pump(news, lambda: actor.log.append("drained") or False)  # type: ignore[func-returns-value]
+    actor.turn_at_once()
+    assert actor.turn_at_once().log == ["drained"]
+    news.may_be = True
+    assert actor.turn_at_once().log == ["drained", "drained"]
+
+
+def test_what_is_used_while_it_is_drained_is_drained_again(
+    actor: Recorder, pipes: list[tuple[int, int]]
+) -> None:
+    (reads, _), *_ = pipes
+    os.read(reads, 1)
+    news = News(reads)
+
+    def drain() -> bool:
+        actor.log.append("drained")
+        news.may_be = len(actor.log) == 1
+        return False
+
+    actor.pump(news, drain)
+    actor.after(3_600.0, actor.note("an hour later"))
+    actor.turn()
     actor.turn_at_once()
     assert actor.turn_at_once().log == ["drained", "drained"]
 
@@ -152,7 +176,7 @@ def test_while_a_pump_works_no_turn_waits(actor: Recorder, pipes: list[tuple[int
         actor.log.append("drained")
         return left.pop(0)
 
-    actor.pump(reads, drain)
+    actor.pump(News(reads), drain)
     actor.after(3_600.0, actor.note("an hour later"))
     actor.turn()
     actor.turn()
@@ -164,7 +188,7 @@ def test_a_pumps_descriptor_wakes_the_loop_once_for_each_arrival(
 ) -> None:
     """It is edge-triggered: it is the drain that must be thorough, and nobody spins."""
     (reads, writes), *_ = pipes
-    actor.pump(reads, lambda: False)
+    actor.pump(News(reads), lambda: False)
     actor.turn()  # woken by the byte that is there
     actor.after(0.01, actor.note("nothing woke it"))
     actor.turn()
@@ -198,7 +222,7 @@ def test_what_pumps_brought_is_ended_before_anything_is_waited_for(pipes: list[t
     (reads, _), *_ = pipes
     os.read(reads, 1)
     actor = Committing(Clock())
-    actor.pump(reads, lambda: actor.log.append("drained") or len(actor.log) == 1)  # type: ignore[func-returns-value]
+    actor.pump(News(reads), lambda: actor.log.append("drained") or len(actor.log) == 1)  # type: ignore[func-returns-value]
     actor.turn()
     assert actor.log == ["drained", "ended", "ended"]
     actor.close()

@@ -99,14 +99,14 @@ def test_the_descriptor_wakes_its_owner(server: Server, connect: Connect) -> Non
     server.await_body(b"hello")
     assert server.bodies() == [b"hello"]
     ann.outbox.send(b"wake up")
-    ready, _, _ = select.select([server.inbox.fd], [], [], DEADLINE_S)
-    assert ready == [server.inbox.fd]
+    ready, _, _ = select.select([server.inbox.news.fd], [], [], DEADLINE_S)
+    assert ready == [server.inbox.news.fd]
     server.await_body(b"wake up")
 
 
 def test_a_knock_at_the_door_wakes_the_guard(server: Server, connect: Connect) -> None:
     connect(ANN).outbox.send(b"hello")
-    ready, _, _ = select.select([server.post.guard.fd], [], [], DEADLINE_S)
+    ready, _, _ = select.select([server.post.guard.news.fd], [], [], DEADLINE_S)
     assert ready
     until(server.post.guard.drain, DEADLINE_S, "a handshake to answer")
 

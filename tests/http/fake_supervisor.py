@@ -164,7 +164,7 @@ class FakeSupervisor:
             worked = True
             self._run_job()
         if not worked:
-            select.select([self._post.guard.fd, self._inbox.fd, self._feed.fd], [], [], TURN_S)
+            select.select([self._post.guard.news.fd, self._inbox.news.fd, self._feed.news.fd], [], [], TURN_S)
 
     def _run_job(self) -> None:
         job, future = self._jobs.get()
