@@ -374,6 +374,11 @@ class LiveRun:
         if left:
             self._house.outlived(self, left)
 
+    def end_by_its_word(self, state: lifecycle.State, proof: str) -> None:
+        """End a run of an earlier server: its warden's last word was journalled, and nothing of it is left."""
+        self.state, self.proof = state, proof
+        self.advance(lifecycle.WardenGone())
+
     def lose(self, proof: str, error: str) -> None:
         """End a run of an earlier supervisor that can't be taken up again, and of which nothing is left."""
         self.state = lifecycle.State(phase=Phase.ENDED)

@@ -2,7 +2,8 @@
 
 If that one was of this server, its wardens live and wait: a run that had begun goes on, under the stop that was
 journalled for it and with the last word that was. One that had not begun waits on in the queue. The wardens of an
-earlier server ended with its root, so its live runs are settled as lost (`recovery.py`).
+earlier server ended with its root, so its live runs are settled as lost (`recovery.py`), but for
+those whose last word is there.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ from .journal.writer import JournalledStop, UnendedRun
 from .lifecycle import StopPlan
 from .live_run import House, LiveRun
 from .messages import ExitRecord, StopMode, StopRun, StopRuns
-from .records import Status
+from .records import RunRecord, Status
 from .register import Register
 
 ROOT = "root"  # in the journal's facts: whose child its writer was
@@ -66,6 +67,8 @@ def take_up(
             run = LiveRun(house, left.key, left.record, left.given, left.last_seq)
             if left.lost is None:
                 _queue(run, stops.get(left.key, ()), register, resting, runs)
+            elif left.record.exit_record is not None:
+                run.end_by_its_word(_resumed(left.record, stops.get(left.key, ()), runs), left.lost.proof)
             else:
                 run.lose(left.lost.proof, left.lost.error)
         journal.set_meta(ROOT, root)
@@ -82,14 +85,19 @@ def _adopt(
     wardens: Adopts,
     runs: RunsSettings,
 ) -> None:
-    stop = None
-    if run.record.status is Status.STOPPING:
-        stop = stop_in_force(stops, runs) or shutdown_plan(0, runs.terminate_grace_s)
-    word = run.record.exit_record
-    last_word = None if word is None else msgspec.msgpack.decode(word, type=ExitRecord)
     register.readmit(run)
-    run.adopt(lifecycle.resumed(stop, last_word))
+    run.adopt(_resumed(run.record, stops, runs))
     wardens.adopt(run)
+
+
+def _resumed(record: RunRecord, stops: Sequence[JournalledStop], runs: RunsSettings) -> lifecycle.State:
+    """Where a run that had begun stands, by what the journal has of it."""
+    stop = None
+    if record.status is Status.STOPPING:
+        stop = stop_in_force(stops, runs) or shutdown_plan(0, runs.terminate_grace_s)
+    word = record.exit_record
+    last_word = None if word is None else msgspec.msgpack.decode(word, type=ExitRecord)
+    return lifecycle.resumed(stop, last_word)
 
 
 def _queue(

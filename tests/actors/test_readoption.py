@@ -12,7 +12,7 @@ from runward.actors.journal.patient import PatientWriter
 from runward.actors.journal.writer import JournalledStop
 from runward.actors.lifecycle import Phase, StopPlan
 from runward.actors.live_run import LiveRun
-from runward.actors.messages import StopMode, StopRun, StopRuns
+from runward.actors.messages import Claim, StopMode, StopRun, StopRuns
 from runward.actors.readoption import stop_in_force, take_up
 from runward.actors.records import ProcessIdentity, Reason, Status
 from runward.actors.register import Register
@@ -189,6 +189,16 @@ def test_a_run_that_was_lost_with_its_server_is_begun_again_by_the_next_if_its_a
     assert (record.run_id, record.attempt, record.status) == ("run_1", 2, Status.QUEUED)
     assert record.last_crash is not None
     assert record.last_crash.reason is Reason.LOST
+
+
+def test_a_run_of_an_earlier_server_whose_last_word_was_journalled_is_not_lost(house: House) -> None:
+    word = an_exit(code=0, last_n=5, claim=Claim(kind="completed", output=b'"done"'))
+    house.leave("run_1", Status.RUNNING, runtime_events=2, exit_record=msgspec.msgpack.encode(word))
+    house.take_up(root=b"71 8 boot")
+    [run] = house.gone
+    assert (run.record.status, bytes(run.record.output or b"")) == (Status.COMPLETED, b'"done"')
+    assert len(house.register) == 0
+    assert house.journal.unended() == []
 
 
 def test_nothing_left_is_nothing_to_do(house: House) -> None:
