@@ -18,7 +18,7 @@ from .actor import Actor
 from .containment import uids
 from .containment.holders import RLIMIT, WARDEN, holders
 from .containment.leaves import Leaves
-from .containment.rungs import RUNGS
+from .containment.rungs import RUNGS, KillRung
 from .containment.uids import UidPool
 from .containment.walls import UID
 from .errors import AskTimeout
@@ -85,6 +85,7 @@ class Forking:
             server_key=start.server_keys.public,
             boot_id=boot_id,
             kill_rung=start.found.rung,
+            lower_rung=start.found.lower,
             user_namespace=start.found.user_namespace,
             walls=start.found.walls_held,
             places=start.found.places,
@@ -112,6 +113,10 @@ class Forking:
     def health(self, name: str) -> Literal["ready", "starting", "down", "idle"]:
         """Of the agent's zygote."""
         return self._links[name].health
+
+    def rung(self, name: str) -> KillRung:
+        """That kills the agent's runs."""
+        return RUNGS[self._links[name].rung]
 
     def walls(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Those that are round the agent's runs, and what is said of others that can't be round them."""
@@ -301,9 +306,9 @@ class Forking:
             self.kinds[run.record.agent] = run.kind
 
     def ended(self, run: LiveRun) -> None:
-        """No attempt follows: its user is free too, but for one whose processes live on."""
+        """No attempt follows: its user is free too, but for one whose processes live on, or may."""
         self.release(run)
-        if self._uids is not None and not survivors(run.state):
+        if self._uids is not None and not survivors(run.state) and run.proof != "none":
             self._uids.give_back(run.record.uid)
 
 

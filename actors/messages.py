@@ -402,6 +402,7 @@ class ZygoteReady(Message, frozen=True, tag="ready"):
 
     pid: int
     warnings: list[str] = []
+    rung: str = ""  # that its runs are killed by
     walls: list[str] = []  # that its runs get
     missing: list[str] = []  # others that they would get if it were not for the agent, and why they don't
 

@@ -96,6 +96,7 @@ class ZygoteStart(msgspec.Struct, frozen=True, kw_only=True):
     server_key: bytes
     boot_id: str
     kill_rung: str  # the mechanism that holds this agent's runs: a name in `containment.rungs.RUNGS`
+    lower_rung: str = ""  # if it can't have the walls that that needs; "": it has no runs then
     user_namespace: bool  # whether the pid namespace needs one
     walls: tuple[str, ...] = ()  # that its runs get
     places: tuple[Place, ...] = ()  # where the leaves of its runs are

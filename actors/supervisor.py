@@ -270,7 +270,7 @@ class Supervisor(Actor):
         known = self._containments.get((agent, names))
         if known is None:
             known = self._containments[agent, names] = Containment(
-                kill=self.rung.level,
+                kill=self._forking.rung(agent).level,
                 applied={**walls.held(names, self._settings.agents[agent]), **self.holders.everywhere},
                 missing=[*self._start.found.missing, *missing, *self.holders.missing],
             )

@@ -84,7 +84,8 @@ def main(
         birth.keep_only(kept)
         birth.entitle(f"warden {asked.run_id}")
         os.setsid()
-        kill_round = leaf.before(kill_round or rungs.settle(rung, False, uid, gid, child.pid))
+        own_uid = asked.place.uid
+        kill_round = leaf.before(kill_round or rungs.settle(rung, False, uid, gid, child.pid, own_uid))
         pidfds = (supervisor_pidfd, root_pidfd)
         Warden(start, asked, Family(child, lines), given_fds, pidfds, leaf, kill_round).run()
         code = 0

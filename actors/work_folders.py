@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 
 from ..config.sections import AgentSpec
 from .actor import Actor
-from .containment.walls import MOUNTS
+from .containment.walls import MOUNTS, UID
 from .messages import Place
 from .roles import JanitorStart
 from .spawning import spawn_light
@@ -32,10 +32,16 @@ class WorkFolders:
         self._actor = actor
         self._state_dir = state_dir
         self._in_memory = MOUNTS in walls
+        # Whose folders are on disk and who is not us must get through those above, without seeing what is in them.
+        self._above = 0o711 if UID in walls and not self._in_memory else 0o700
         self._janitor: tuple[int, int] | None = None  # pid and pidfd
         self._called = False
         for name in (_WORK, _KEPT, _TRASH):
             os.makedirs(f"{state_dir}/{name}", mode=0o700, exist_ok=True)
+        for folder in (
+            (state_dir, f"{state_dir}/{_WORK}", f"{state_dir}/{_KEPT}") if self._above != 0o700 else ()
+        ):
+            os.chmod(folder, self._above)
 
     def take_over(self, live: Iterable[str]) -> None:
         """Throw away what runs of an earlier supervisor left, all but those that live on (their ids)."""
@@ -54,7 +60,7 @@ class WorkFolders:
             work = f"{self._state_dir}/{_KEPT}/{run_id}"
         if not (self._in_memory and keep):
             self._throw_away(f"{_WORK}/{run_id}")  # of an earlier attempt
-            os.mkdir(scratch, 0o700)
+            os.mkdir(scratch, self._above)
             os.mkdir(temporary, 0o700)
         with contextlib.suppress(FileExistsError):  # kept from an earlier attempt
             os.mkdir(work, 0o700)

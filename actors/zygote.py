@@ -25,9 +25,9 @@ from .containment.linux import Child
 from .containment.reaping import own_children
 from .containment.throwaway import why
 from .containment.uids import range_of
-from .containment.visible import needed
+from .containment.visible import needed, way_to
 from .containment.wall_trials import try_walls
-from .containment.walls import UID, Walls
+from .containment.walls import MOUNTS, UID, Walls
 from .errors import BadMessage
 from .family import Lines
 from .messages import Fork, Forked, ForkFailed, FromZygote, PreloadFailed, WardenReaped, ZygoteReady
@@ -59,10 +59,12 @@ def main(start: ZygoteStart) -> None:
         give_up_preload(start.control_fd, start.name, preloaded.trouble)
     rehearsal.rehearse(f"{start.paths.runtime}/nobody", start.settings.events)
     walls, missing = _walls(start)
+    start, missing = _on_its_rung(start, walls, missing)
     os.environ.update(walls.environment | start.spec.env)
     gc.collect()
     gc.freeze()  # a full collection in a run would else copy the whole image (10-25 MB a run, measured)
-    ready = ZygoteReady(os.getpid(), [*preloaded.warnings, *walls.warnings], [*walls.names], [*missing])
+    warnings = [*preloaded.warnings, *walls.warnings]
+    ready = ZygoteReady(os.getpid(), warnings, start.kill_rung, [*walls.names], [*missing])
     Zygote(start, supervisor_pidfd, walls, ready).run()
 
 
@@ -73,11 +75,24 @@ def _walls(start: ZygoteStart) -> tuple[Walls, tuple[str, ...]]:
         return walls, ()
     found = Found(rung=start.kill_rung, user_namespace=start.user_namespace)
     uid = range_of(start.settings, start.settings.state.dir)[1]
-    outcome = try_walls(lambda: walls, found, uid, needed(start.spec))
+    own_root = MOUNTS in walls.names
+    to_reach = [*needed(start.spec), *([] if own_root else [way_to(f"{start.settings.state.dir}/work/run")])]
+    outcome = try_walls(lambda: walls, found, uid, to_reach)
     if outcome.works:
         return walls, ()
     others = [name for name in start.walls if name != UID]
     return _walls_of(start, others), (f"wall {UID}: {why(outcome)}",)
+
+
+def _on_its_rung(
+    start: ZygoteStart, walls: Walls, missing: tuple[str, ...]
+) -> tuple[ZygoteStart, tuple[str, ...]]:
+    """The best rung that these walls allow, and what is missing. Its name is "" if settings allow no lower one."""
+    rung = rungs.RUNGS[start.kill_rung]
+    if set(rung.walls) <= set(walls.names):
+        return start, missing
+    start = msgspec.structs.replace(start, kill_rung=start.lower_rung)
+    return start, (f"{rung.level} {rung.title}: {'; '.join(missing)}", *missing)
 
 
 def _walls_of(start: ZygoteStart, names: Iterable[str]) -> Walls:
@@ -101,7 +116,8 @@ class Zygote(Actor):
         super().__init__()
         self._start = start
         self._pidfds = (supervisor_pidfd, start.root_pidfd)
-        self._rung = rungs.RUNGS[start.kill_rung]
+        self._rung = rungs.RUNGS.get(start.kill_rung)
+        self._refusal = "; ".join(ready.missing)
         self._walls = walls
         self._control = socket.socket(fileno=start.control_fd)
         self._wardens: dict[int, Fork] = {}
@@ -126,20 +142,23 @@ class Zygote(Actor):
                 os.close(descriptor)
 
     def _fork(self, asked: Fork, descriptors: list[int]) -> None:
+        if self._rung is None:
+            self._tell(ForkFailed(asked.run_id, asked.attempt, f"it can't be held: {self._refusal}"))
+            return
         try:
-            child = self._fork_warden(asked, descriptors)
+            child = self._fork_warden(self._rung, asked, descriptors)
         except OSError as error:
             self._tell(ForkFailed(asked.run_id, asked.attempt, f"{error.strerror} (errno {error.errno})"))
         else:
             self._forked(asked, child)
 
-    def _fork_warden(self, asked: Fork, descriptors: list[int]) -> Child:
+    def _fork_warden(self, rung: rungs.KillRung, asked: Fork, descriptors: list[int]) -> Child:
         ids = os.geteuid(), os.getegid()
         leaf = Leaf(self._start.places if asked.leaf else (), asked.leaf)
         try:
             lines = Lines()
             try:
-                child = rungs.fork_warden(self._rung, self._start.user_namespace)
+                child = rungs.fork_warden(rung, self._start.user_namespace)
                 if child is None:
                     warden.main(
                         self._start, self._walls, leaf, lines, asked, descriptors, *self._pidfds, *ids
@@ -166,13 +185,14 @@ class Zygote(Actor):
                 return
             asked = self._wardens.pop(pid, None)
             if asked is not None:
-                swept, left = (0, []) if self._rung.gone_with_warden else self._sweep()
+                gone = self._rung is None or self._rung.gone_with_warden
+                swept, left = (0, []) if gone else self._sweep()
                 self._tell(WardenReaped(asked.run_id, asked.attempt, pid, status, swept, left))
 
     def _sweep(self) -> tuple[int, list[int]]:
         """End the orphans of a dead warden: they became our children, and no warden of ours is among them.
 
-        How many there were, and who is left of them.
+        How many there were, and who is left of them. One by one: a user of the run's own may be another run's by now.
         """
         swept: set[int] = set()
         orphans: set[int] = set()

@@ -65,7 +65,8 @@ class ZygoteLink:
         self._waiting: list[tuple[Fork, Descriptors]] = []  # forks to ask for
         self._given_up: list[str] = []  # what is not preloaded any more, and why
         self.warnings: list[str] = []
-        self.walls = walls.of_agent(start.walls, start.spec)  # as far as is known before it was tried
+        self.rung = start.kill_rung  # as far as is known before it was tried; so the next two
+        self.walls = walls.of_agent(start.walls, start.spec)
         self.missing: tuple[str, ...] = ()
 
     @property
@@ -177,6 +178,7 @@ class ZygoteLink:
             self._process.ready = True
             self._process.patience.cancel()
             self.warnings = self._given_up + message.warnings
+            self.rung = message.rung or self._start.kill_rung
             self.walls, self.missing = tuple(message.walls), tuple(message.missing)
             self._ask_waiting()
         elif isinstance(message, PreloadFailed):

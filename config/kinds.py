@@ -80,7 +80,7 @@ DerivedBytes = Annotated[bytes, Meta(extra={"derived": True})]
 Role = Literal["run", "read", "operate"]
 AuthMode = Literal["key", "none"]
 Synchronous = Literal["normal", "full"]
-KillWay = Literal["auto", "cgroup", "pidns", "scope", "subreaper", "group"]
+KillWay = Literal["auto", "cgroup", "pidns", "uid", "scope", "subreaper", "group"]
 Network = Literal["none", "proxy", "host"]
 UidRange = Annotated[
     str,

@@ -28,6 +28,12 @@ def _lines(found: Found) -> Iterator[str]:
                 yield f"{name.replace('_', ' ')}: {line}"
     if any(wall == "mounts" and not outcome.works for wall, outcome in found.walls.items()):
         yield "mounts: a root of its own for each run needs a mount namespace; see user namespace above"
+    own_user = found.walls.get("uid", Tried())
+    if own_user.errno == errno.EACCES:
+        yield (
+            f"uid: runs can't have users of their own, since those could not get at {own_user.detail}:"
+            " install Python and runward, and have the state folder, where everybody may enter"
+        )
 
 
 def _pid_namespace(outcome: Tried, surroundings: Mapping[str, str]) -> str | None:
@@ -78,11 +84,11 @@ def _cgroup(outcome: Tried, _surroundings: Mapping[str, str]) -> str | None:
             return None
 
 
-def _other_uid(outcome: Tried, _surroundings: Mapping[str, str]) -> str | None:
-    if outcome.errno == errno.EACCES:
+def _uid_kill(outcome: Tried, surroundings: Mapping[str, str]) -> str | None:
+    if surroundings.get("user") == "root" and outcome.errno in (errno.EPERM, errno.EINVAL):
         return (
-            f"runs can't have users of their own, since those could not read {outcome.detail}:"
-            " install Python and runward where everybody may read"
+            "root here lacks CAP_SETUID, CAP_SETGID or CAP_KILL, or is one in a user namespace that knows few ids;"
+            " give it these (docker: --cap-add)"
         )
     return None  # an ordinary user can't, and nobody should make him root for it
 
@@ -107,5 +113,5 @@ _ADVICE: dict[str, Advise] = {
     "signal_scope": _landlock,
     "seccomp": _seccomp,
     "children_of_a_process": _children,
-    "other_uid": _other_uid,
+    "uid_kill": _uid_kill,
 }

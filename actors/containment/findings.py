@@ -37,6 +37,9 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What holds a run here. `missing` names each better rung with the kernel's answer to it."""
 
     rung: str  # a name in `rungs.RUNGS`
+    lower: str = (
+        ""  # that of an agent which can't have the walls that the rung needs; "": it has no runs then
+    )
     user_namespace: bool = False  # whether the pid namespace needs one
     missing: tuple[str, ...] = ()
     tried: dict[str, Tried] = {}  # mechanism → what came of it; the names are those of `trials.TRIALS`

@@ -45,7 +45,8 @@ _SYS_CLONE3 = 435  # the same number on every architecture, as are all since
 _SYS_MOUNT_SETATTR = 442
 _SYS_LANDLOCK_CREATE_RULESET, _SYS_LANDLOCK_ADD_RULE, _SYS_LANDLOCK_RESTRICT_SELF = 444, 445, 446
 _LANDLOCK_CREATE_RULESET_VERSION, _LANDLOCK_RULE_PATH_BENEATH = 1, 1
-_MACHINES = frozenset({"x86_64", "aarch64"})
+_SYS_SETRESUID = {"x86_64": 117, "aarch64": 147}
+_MACHINES = frozenset(_SYS_SETRESUID)
 
 #: Of `signal`, without the enums that it makes of all it gives back: for those a fresh fork copies 80 pages.
 set_handler, set_signal_mask = _signal.signal, _signal.pthread_sigmask
@@ -162,6 +163,11 @@ def set_no_new_privileges() -> None:
 def become_subreaper() -> None:
     """Orphans among the descendants become children of this process. Raises OSError where a filter denies it."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def set_user_ids(real: int, effective: int, saved: int) -> None:
+    """setresuid(2) for the calling thread alone, where that of `os` asks all threads of the process to follow."""
+    _check(_raw_syscall(_SYS_SETRESUID[os.uname().machine], real, effective, saved))
 
 
 def die_with_parent(parent_pid: int | None = None, signal_number: int = signal.SIGKILL) -> None:

@@ -56,6 +56,18 @@ def choose(found: Found, wanted: str, lacking: Mapping[str, str] = NOTHING) -> F
     raise ContainmentMissing(f"no kill rung can be had here: {'; '.join(missing)}")
 
 
+def lower_rung(found: Found, wanted: str, required: tuple[str, ...]) -> str:
+    """The best one below that in use which settings allow, for agents that lack a wall of it; "" for none. Pure."""
+    if wanted in RUNGS:
+        return ""
+    for rung in _candidates(wanted):
+        below = LEVELS.index(rung.level) < LEVELS.index(RUNGS[found.rung].level)
+        had = below and refusal(found, rung) is None and lacking_wall(found, rung) is None
+        if had and not unmet(msgspec.structs.replace(found, rung=rung.name), required):
+            return rung.name
+    return ""
+
+
 def check_required(found: Found, required: tuple[str, ...]) -> None:
     """Raise `ContainmentMissing`, naming each requirement (like "kill>=K1-") that is not met, and why."""
     lacking = unmet(found, required)

@@ -1,9 +1,10 @@
 """The kill rungs that this build can climb: how a warden is forked, how it kills, and what its end proves.
 
 K4 is a pid namespace and a cgroup that is killed as one. K3 is a pid namespace: the warden is its init, so the
-kernel ends the whole run with it. K1- is a subreaper warden: certain against crashes, not against malice; K1 is the
-same where no run can send its warden a signal, trace it or set its limits, by landlock's scope and seccomp. K0 kills
-a process group and proves nothing. Where there is a cgroup to kill by (`leaf.py`) every rung uses it, too.
+kernel ends the whole run with it. K2 is a user of the run's own, all of whom are killed at once. K1- is a subreaper
+warden: certain against crashes, not against malice; K1 is the same where no run can send its warden a signal, trace
+it or set its limits, by landlock's scope and seccomp. K0 kills a process group and proves nothing. Where there is a
+cgroup to kill by (`leaf.py`) every rung uses it, too.
 """
 
 import os
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
-from . import linux, reaping
+from . import linux, reaping, users
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,15 @@ CGROUP = KillRung(
 )
 PIDNS = KillRung("pidns", "K3", "pid namespace", "pidns", gone_with_warden=True, needs=("pid_namespace",))
 SUBREAPER = KillRung("subreaper", "K1-", "subreaper", "echild", gone_with_warden=False, needs=("subreaper",))
+OWN_USER = KillRung(
+    "uid",
+    "K2",
+    "user of its own",
+    "echild",
+    gone_with_warden=False,
+    needs=("subreaper", "uid_kill"),
+    walls=("uid",),
+)
 SCOPE = KillRung(
     "scope",
     "K1",
@@ -54,7 +64,7 @@ SCOPE = KillRung(
     walls=("landlock", "seccomp"),
 )
 GROUP = KillRung("group", "K0", "process group", "none", gone_with_warden=False, needs=())
-RUNGS = {rung.name: rung for rung in (CGROUP, PIDNS, SCOPE, SUBREAPER, GROUP)}
+RUNGS = {rung.name: rung for rung in (CGROUP, PIDNS, OWN_USER, SCOPE, SUBREAPER, GROUP)}
 LEVELS = ("K0", "K1-", "K1", "K2", "K3", "K4")  # weakest first
 
 
@@ -71,12 +81,12 @@ def namespaces(rung: KillRung, user_namespace: bool) -> int:
 
 
 def settle(
-    rung: KillRung, user_namespace: bool, uid: int, gid: int, agent_pid: int = 0
+    rung: KillRung, user_namespace: bool, uid: int, gid: int, agent_pid: int = 0, own_uid: int = 0
 ) -> Callable[[], None]:
     """In the warden: take the place that the rung gives it; returns the round of killing that `end_all` needs.
 
     `uid` and `gid` are the zygote's, asked before the fork: in a new user namespace they have no name yet.
-    `agent_pid`: the leader of the run's process group, which is all that the last rung knows.
+    `agent_pid`: the leader of the run's process group, which is all that the last rung knows. `own_uid`: the run's.
     """
     if rung is GROUP:
         return partial(reaping.kill_group, agent_pid)
@@ -87,7 +97,7 @@ def settle(
             linux.set_dumpable(False)
         return reaping.kill_namespace
     linux.become_subreaper()
-    return reaping.SubreaperRounds()
+    return users.UserRounds(own_uid) if rung is OWN_USER and own_uid else reaping.SubreaperRounds()
 
 
 def collect_orphans(name: str) -> None:

@@ -5,18 +5,18 @@ The order is that of the report. What a trial says is only of this machine, this
 
 import errno
 import os
+import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 
-from . import linux, reaping, seccomp
+from . import linux, reaping, seccomp, users
 from .findings import Tried
 from .rungs import PIDNS, SUBREAPER, KillRung, try_rung
-from .throwaway import Work, ms_since, refused, tried, why
+from .throwaway import LONGEST_S, Work, ms_since, refused, tried, why
 
 LANDLOCK_SCOPE_ABI = 6  # of signals, Linux 6.12
-POOL_UID = 61_000  # somebody whom no user database knows
+TRIAL_UID = 2_147_352_000  # nobody's, as those of `uids`, and no run's either: whatever has it is killed
 
 _NAMESPACES: dict[str, int] = {
     "mount_namespace": linux.CLONE_NEWNS,
@@ -37,7 +37,7 @@ def try_kernel() -> dict[str, Tried]:
         "landlock": tried(_landlock),
         "signal_scope": tried(_signal_scope),
         "seccomp": tried(_seccomp),
-        "other_uid": tried(_other_uid),
+        "uid_kill": tried(_uid_kill),
     }
 
 
@@ -152,11 +152,26 @@ def _seccomp() -> str | None:
     return None
 
 
-def _other_uid() -> str | None:
-    """Become somebody whom nobody knows, who must still be able to read Python."""
-    os.setgroups([])
-    os.setresgid(POOL_UID, POOL_UID, POOL_UID)
-    os.setresuid(POOL_UID, POOL_UID, POOL_UID)
-    for path in (sys.executable, os.__file__, __file__):
-        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+def _uid_kill() -> str | None:
+    """Kill somebody whom nobody else is, as him, and nobody else: this process and its parent live on."""
+    ready_reads, ready_writes = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(LONGEST_S)
+        try:
+            os.setgroups([])
+            os.setresgid(TRIAL_UID, TRIAL_UID, TRIAL_UID)
+            os.setresuid(TRIAL_UID, TRIAL_UID, TRIAL_UID)
+            os.write(ready_writes, b"y")
+            signal.pause()
+        except OSError as error:
+            os._exit(error.errno or 1)
+        finally:
+            os._exit(0)
+    os.close(ready_writes)
+    if os.read(ready_reads, 1):
+        users.kill_user(TRIAL_UID)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code != -signal.SIGKILL:
+        raise OSError(max(code, 0) or errno.EPERM, os.strerror(max(code, 0) or errno.EPERM), "setresuid")
     return None

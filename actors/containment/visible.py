@@ -150,6 +150,15 @@ def needed(spec: AgentSpec) -> Iterator[tuple[str, int]]:
             yield path, _reading(path) | os.W_OK
 
 
+def way_to(folder: str) -> tuple[str, int]:
+    """What everybody must get through who is to have something below this folder, which the server can open: as
+    one of `needed`."""
+    above = os.path.dirname(os.path.abspath(folder))
+    while not os.path.exists(above):
+        above = os.path.dirname(above)
+    return above, os.X_OK
+
+
 def _reading(path: str) -> int:
     return os.R_OK | os.X_OK if os.path.isdir(path) else os.R_OK
 

@@ -17,13 +17,18 @@ _SIZE_BYTES = 1 << 20
 _POWERS_OVER_OTHERS = {"CAP_DAC_OVERRIDE": 1, "CAP_KILL": 5}
 
 
-def try_wall(name: str, found: Found, stage: str, uid: int = 0) -> Tried:
-    """Raise it where a run would, with an empty folder to build on. Single-threaded callers only."""
+def try_wall(
+    name: str, found: Found, stage: str, uid: int = 0, needed: Iterable[tuple[str, int]] = ()
+) -> Tried:
+    """Raise it where a run would, with an empty folder to build on. Single-threaded callers only.
+
+    `needed`: what the run's own user must get at where it has no root of its own; there it has all it needs.
+    """
     alone = rungs.RUNGS[found.rung].has_pid_namespace
-    names = (MOUNTS, UID) if name == UID else (name,)  # whose folder is below one of the server's
+    names = (MOUNTS, UID) if name == UID and not needed else (name,)
     # Planned in the throw-away process, since some can't even be planned where the kernel does not know them.
     return try_walls(
-        lambda: Walls(names, AgentSpec(), alone, stage, hidden=()), found, uid if name == UID else 0
+        lambda: Walls(names, AgentSpec(), alone, stage, hidden=()), found, uid if name == UID else 0, needed
     )
 
 

@@ -64,11 +64,8 @@ def held(names: Collection[str], spec: AgentSpec) -> dict[str, str]:
 
 def of_agent(names: Iterable[str], spec: AgentSpec) -> tuple[str, ...]:
     """Those of these walls that are round this agent: one that declares the host's network has that."""
-    names = tuple(names)
-    away = {NETWORK, UTS} if spec.network == "host" else set()
-    if MOUNTS not in names:
-        away.add(UID)  # who owns nothing can't get at its own folder, below one of the server's
-    return tuple(name for name in names if name not in away)
+    declared_away = {NETWORK, UTS} if spec.network == "host" else set()
+    return tuple(name for name in names if name not in declared_away)
 
 
 class Walls:
@@ -127,6 +124,8 @@ class Walls:
         if self._view is not None:
             yield MOUNTS, partial(self._view.make, place.size_bytes, place.work.encode(), uid)
         elif place.work:
+            for folder in (place.work, place.temporary) if uid else ():
+                os.chown(folder, uid, uid)
             os.chdir(place.work)
             os.environ.update({"HOME": place.work, "TMPDIR": place.temporary} | self._given)
         yield UTS, lambda: socket.sethostname(_HOST_NAME)

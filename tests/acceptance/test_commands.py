@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from ..support.client import Client, Json
-from ..support.rungs import PROOF, skip_unless_held
+from ..support.rungs import RUNGS, skip_unless_held
 from ..support.server import Server, running
 from .test_endings import _says as says
 
@@ -42,7 +41,7 @@ def _program(*arguments: str, **more: object) -> dict[str, object]:
     return {"command": [sys.executable, "-I", f"{PROGRAMS}/acting.py", *arguments], **more}
 
 
-@pytest.fixture(scope="module", params=PROOF)
+@pytest.fixture(scope="module", params=RUNGS)
 def rung(request: pytest.FixtureRequest) -> str:
     return skip_unless_held(request.param)
 
@@ -53,7 +52,7 @@ def house(rung: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
     (folder / "plain.txt").write_text("not a program")
     script = folder / "script"
     script.write_text("#!/no/such/interpreter\n")
-    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    script.chmod(script.stat().st_mode | 0o111)
     agents = {
         "act": _program("one", "two words", options={"colour": "red"}, env={"OWN": "mine"}),
         "nowhere": {"command": ["no-such-program-anywhere"]},
@@ -106,13 +105,18 @@ def test_a_long_input_comes_whole(client: Client) -> None:
     assert _ended(client, "measures " + "x" * 900_000)["output"] == 900_000
 
 
-def test_a_program_has_its_arguments_three_descriptors_and_a_clean_environment(client: Client) -> None:
+def test_a_program_has_its_arguments_three_descriptors_and_a_clean_environment(
+    client: Client, rung: str
+) -> None:
     seen = _ended(client, "looks")["output"]
     assert seen["argv"] == ["one", "two words"]
     assert set(seen["descriptors"]) == {0, 1, 2}
     assert seen["environment"].pop("OWN") == "mine"
     assert "SECRET" not in seen["environment"]
-    assert set(seen["environment"]) <= ALLOWED | {"LC_CTYPE"}  # which Python sets itself
+    own_user = {"USER", "LOGNAME"} if rung == "uid" else set[str]()
+    assert (
+        set(seen["environment"]) <= ALLOWED | {"LC_CTYPE"} | own_user
+    )  # the first of which Python sets itself
 
 
 def test_a_program_ignores_no_signal_and_blocks_none(client: Client) -> None:

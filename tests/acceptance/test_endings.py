@@ -9,7 +9,7 @@ import pytest
 
 from ..support import census
 from ..support.client import Client, Json
-from ..support.rungs import PROOF, skip_unless_held
+from ..support.rungs import PROOF, RUNGS, skip_unless_held
 from ..support.server import AGENTS, Server, agent, running
 
 GRACE_S = 0.3
@@ -23,7 +23,7 @@ BROKEN: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.fixture(scope="module", params=PROOF)
+@pytest.fixture(scope="module", params=RUNGS)
 def rung(request: pytest.FixtureRequest) -> str:
     return skip_unless_held(request.param)
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from ..support.client import Client, Json
-from ..support.rungs import PROOF, skip_unless_held
+from ..support.rungs import RUNGS, skip_unless_held
 from ..support.server import Server, agent, running
 
 
-@pytest.fixture(scope="module", params=PROOF)
+@pytest.fixture(scope="module", params=RUNGS)
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     own = {"wall_s": 30.0, "memory_bytes": 2**30, "pids": 64}
     config = {

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from ..support.client import Client, Json
-from ..support.rungs import PROOF, skip_unless_held
+from ..support.rungs import RUNGS, skip_unless_held
 from ..support.server import Server, agent, running
 
 MEMORY_BYTES = 1 << 27
 STEP_BYTES = 1 << 22
 
 
-@pytest.fixture(scope="module", params=PROOF)
+@pytest.fixture(scope="module", params=RUNGS)
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     config = {
         "containment": {"kill": skip_unless_held(request.param)},

@@ -8,14 +8,14 @@ import pytest
 
 from ..support import census
 from ..support.client import Answer, Client
-from ..support.rungs import PROOF, skip_unless_held
+from ..support.rungs import RUNGS, skip_unless_held
 from ..support.server import Server, agent, running
 from ..support.waiting import AT_LAST_S, until
 
 KEY = "stack-key"
 
 
-@pytest.fixture(scope="module", params=PROOF)
+@pytest.fixture(scope="module", params=RUNGS)
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     config = {
         "containment": {"kill": skip_unless_held(request.param)},

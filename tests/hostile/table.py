@@ -7,7 +7,7 @@ TABLE = Path(__file__).with_name("outcomes.txt")
 MISSING = Path(__file__).with_name("missing.txt")
 NO, YES, NOT_YET = "no", "yes", "not-yet"
 COLUMNS = (
-    *("root-cgroup", "root-pidns", "root-scope", "root-subreaper"),
+    *("root-cgroup", "root-pidns", "root-uid", "root-scope", "root-subreaper"),
     *("user-cgroup", "user-pidns", "user-scope", "user-subreaper"),
 )
 

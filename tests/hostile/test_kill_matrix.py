@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ..support.rungs import PROOF
+from ..support.rungs import LEVEL, PROOF
 from ..support.server import Server, running
 from .compiled import PROGRAMS
 from .counting import Count, count, described
@@ -48,10 +48,10 @@ class Trial(NamedTuple):
 class Matrix:
     """One server whose processes are counted, on one rung."""
 
-    def __init__(self, server: Server, counted: Count, proof: str) -> None:
+    def __init__(self, server: Server, counted: Count, rung: str) -> None:
         self._server = server
         self._counted = counted
-        self._proof = proof
+        self._held = (LEVEL[rung], PROOF[rung])
         for name in ("hiding", "holding"):  # what is made at the first run is there
             self._server.client.ended(self._server.client.start(name, "nothing"))
         server.await_no_runs()
@@ -81,7 +81,7 @@ class Matrix:
         assert survivors == [], run
         assert (run["status"], run["reason"]) == ("cancelled", "killed"), run
         receipt = run["exit"]
-        self._check(receipt)
+        self._check(run)
         assert (receipt["rung"], receipt["signal"]) == ("kill", "SIGKILL"), receipt
         return Trial(run["containment"]["kill"], receipt["took_ms"], seen_ms)
 
@@ -92,10 +92,11 @@ class Matrix:
         survivors = self._survivors()
         assert survivors == [], run
         assert (run["status"], run["output"]) == ("completed", "ready"), run
-        self._check(run["exit"])
+        self._check(run)
 
-    def _check(self, receipt: dict[str, Any]) -> None:
-        assert (receipt["proof"], receipt["survivors"]) == (self._proof, []), receipt
+    def _check(self, run: dict[str, Any]) -> None:
+        held = run["containment"]["kill"], run["exit"]["proof"]
+        assert (held, run["exit"]["survivors"]) == (self._held, []), run
 
     def _survivors(self) -> list[str]:
         """All that lives and was not there before the first trial, but for who takes work folders away: ours."""
@@ -114,6 +115,9 @@ def matrix(
     user = skip_unless_had(request.param)
     folder = tmp_path_factory.mktemp("matrix")
     shutil.copytree(compiled, folder / "programs")
+    (folder / "programs").chmod(
+        0o755
+    )  # everybody's to read, as its folder is: agents may have their own users
     config = {
         "runs": {"default_agent": "hiding", "builtin_agents": []},
         "containment": {"kill": rung},
@@ -131,7 +135,7 @@ def matrix(
             counted.delegate(user)
         with counted.entered():
             server = stack.enter_context(running(folder, config, user=user))
-        yield Matrix(server, counted, PROOF[rung])
+        yield Matrix(server, counted, rung)
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)

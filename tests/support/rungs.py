@@ -7,7 +7,13 @@ from functools import cache
 import pytest
 
 #: The setting → what proves an end.
-PROOF = {"cgroup": "cgroup", "pidns": "pidns", "scope": "echild", "subreaper": "echild"}
+PROOF = {"cgroup": "cgroup", "pidns": "pidns", "uid": "echild", "scope": "echild", "subreaper": "echild"}
+#: The setting → the rung's name in a run.
+LEVEL = {"cgroup": "K4", "pidns": "K3", "uid": "K2", "scope": "K1", "subreaper": "K1-"}
+#: For `parametrize`. What kills like another one, or like it and some more, is left to the slow tests.
+RUNGS = [
+    pytest.param(rung, marks=[pytest.mark.slow] if rung in ("uid", "subreaper") else []) for rung in PROOF
+]
 _PROBE = "import sys; from runward.actors.containment.probe import probe; probe(sys.argv[1])"
 
 

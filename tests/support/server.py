@@ -222,6 +222,10 @@ def running(
     """
     folder.mkdir(parents=True, exist_ok=True)
     given = config or {}
+    if given.get("containment", {}).get("kill") == "uid":
+        folder.chmod(
+            folder.stat().st_mode | 0o055
+        )  # what agents are declared in their runs' own users must read
     usual = {"auth": {"mode": "key" if key else "none"}, "runs": {"drain_s": 0, **given.get("runs", {})}}
     with nothing_left(), short_folder() as sockets, (folder / LOG).open("a") as log:
         command = _command(folder, {**usual, **{k: v for k, v in given.items() if k != "runs"}}, python)

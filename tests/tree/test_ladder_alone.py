@@ -11,7 +11,7 @@ import pytest
 
 from ..support import census
 from ..support.client import Client
-from ..support.rungs import PROOF, skip_unless_held
+from ..support.rungs import PROOF, RUNGS, skip_unless_held
 from ..support.server import Server, agent, running
 from ..support.waiting import AT_LAST_S, until
 
@@ -21,7 +21,7 @@ GRACE_S = 0.7
 Outage = Callable[[Server], AbstractContextManager[None]]
 
 
-@pytest.fixture(scope="module", params=PROOF)
+@pytest.fixture(scope="module", params=RUNGS)
 def rung(request: pytest.FixtureRequest) -> str:
     return skip_unless_held(request.param)
 

@@ -14,7 +14,7 @@ import pytest
 
 from ..support import census
 from ..support.client import Client, Json
-from ..support.rungs import PROOF, skip_unless_held
+from ..support.rungs import PROOF, RUNGS, skip_unless_held
 from ..support.server import Server, agent, running
 from ..support.waiting import AT_LAST_S, until
 
@@ -22,7 +22,7 @@ LONG_S = 60.0
 SHORT_S = 1.0
 
 
-@pytest.fixture(scope="module", params=PROOF)
+@pytest.fixture(scope="module", params=RUNGS)
 def rung(request: pytest.FixtureRequest) -> str:
     return skip_unless_held(request.param)
 

@@ -10,7 +10,7 @@ import pytest
 
 from ..support import census
 from ..support.client import Client
-from ..support.rungs import PROOF, skip_unless_held
+from ..support.rungs import RUNGS, skip_unless_held
 from ..support.server import Server, agent, running
 from ..support.waiting import AT_LAST_S, until
 
@@ -193,7 +193,7 @@ def test_a_server_without_live_runs_is_drained_at_once(tmp_path: Path) -> None:
 # ── killed ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("rung", PROOF)
+@pytest.mark.parametrize("rung", RUNGS)
 def test_when_root_is_killed_nothing_is_left_and_the_next_server_tells_what_was_lost(
     tmp_path: Path, rung: str
 ) -> None:

@@ -34,7 +34,7 @@ class Case:
     name: str
     rung: str
     level: str
-    user: int | None = None
+    user: int | None = None  # who serves; 0: root, where everybody may enter the folders that are needed
     without: Mapping[str, int] = field(default_factory=dict)
     is_delegated: bool = False
     told: str = ""  # a word of what it says that it has not
@@ -44,7 +44,15 @@ CONTAINER = {"cgroups": errno.EROFS, "clone3": errno.ENOSYS, "unshare": errno.EP
 CASES = [
     Case("root", "cgroup", "K4"),
     Case("root with cgroups that are read-only", "pidns", "K3", None, NO_CGROUPS, told="EROFS"),
-    Case("root in a container", "scope", "K1", None, CONTAINER, told="ENOSYS"),
+    Case("root in a container", "uid", "K2", 0, CONTAINER, told="ENOSYS"),
+    Case(
+        "root in a container with closed folders",
+        "scope",
+        "K1",
+        None,
+        CONTAINER,
+        told="K2 user of its own: wall uid: Permission denied (EACCES, /",
+    ),
     Case(
         "root in a container without landlock",
         "subreaper",
@@ -79,6 +87,7 @@ def server(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     with ExitStack() as opened:
         cgroup = opened.enter_context(delegated(NOBODY)) if case.is_delegated else None
         folder = tmp_path_factory.mktemp("withheld")
+        folder.chmod(0o755)
         yield opened.enter_context(
             running(folder, config, user=case.user, without=case.without, cgroup=cgroup)
         )

@@ -11,6 +11,11 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 
 def become_nobody() -> None:
     """Give up root, for good."""
+    become(NOBODY)
+
+
+def become(uid: int) -> None:
+    """The same, for another one."""
     os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)

@@ -51,13 +51,18 @@ def test_a_refusal_comes_with_what_would_help(
     assert word in line
 
 
-def test_another_uid_that_can_not_read_python_is_told_what() -> None:
-    [line] = advised("other_uid", errno.EACCES, "/root/python")
+def test_a_user_of_a_runs_own_that_can_not_read_python_is_told_what() -> None:
+    [line] = advice(Found(rung="", walls={"uid": Tried(errno.EACCES, detail="/root/python")}))
     assert "/root/python" in line
 
 
+def test_a_root_that_may_not_become_somebody_else_is_told_what_it_lacks() -> None:
+    [line] = advised("uid_kill", errno.EPERM, user="root")
+    assert "CAP_SETUID" in line
+
+
 def test_an_ordinary_user_is_not_told_to_be_root() -> None:
-    assert advised("other_uid", errno.EPERM) == []
+    assert advised("uid_kill", errno.EPERM, user="uid 1000") == []
 
 
 def test_where_all_works_there_is_nothing_to_do() -> None:

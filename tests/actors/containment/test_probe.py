@@ -123,10 +123,14 @@ NO_ROOM = os.strerror(errno.ENOSPC)
 def test_without_pid_namespaces_the_best_of_the_others_is_found_and_both_refusals_are_told() -> None:
     skip_unless_held("scope")
     refused = f"{NO_ROOM} (ENOSPC, in a user namespace: {NO_ROOM} (ENOSPC))"
-    assert in_a_namespace_with({"pid": 0}, found) == [
-        *("scope", False),
+    # In a user namespace of one id, where root can be nobody else either.
+    rung, user_namespace, missing = in_a_namespace_with({"pid": 0}, found)
+    assert (rung, user_namespace, missing[:2]) == (
+        "scope",
+        False,
         [f"K4 cgroup and pid namespace: pid_namespace: {refused}", f"K3 pid namespace: {refused}"],
-    ]
+    )
+    assert missing[2].startswith("K2 user of its own: uid_kill: ")
 
 
 @needs_root
@@ -143,7 +147,7 @@ def test_without_user_namespaces_an_ordinary_user_has_the_best_of_the_others_and
         return in_a_namespace_with({"user": 0}, found)
 
     rung, user_namespace, missing = in_a_fork(work)
-    assert (rung, user_namespace, missing[-1]) == (
+    assert (rung, user_namespace, missing[1]) == (
         "scope",
         False,
         f"K3 pid namespace: {NO_ROOM} (ENOSPC)",
@@ -214,7 +218,7 @@ def test_in_a_container_that_knows_no_clone3_the_best_of_the_others_is_found(num
         return found()
 
     rung, _, missing = in_a_fork(work)
-    assert rung in ("scope", "subreaper")
+    assert rung in ("uid", "scope", "subreaper")
     assert os.strerror(number) in " ".join(missing)
 
 
@@ -315,6 +319,7 @@ def test_what_is_better_and_refused_is_named() -> None:
     told = [
         "K4 cgroup and pid namespace: pid_namespace: Operation not permitted (EPERM)",
         "K3 pid namespace: Operation not permitted (EPERM)",
+        "K2 user of its own: uid_kill: Operation not permitted (EPERM)",
         "K1 subreaper that runs can't reach: signal_scope: Operation not permitted (EPERM)",
     ]
     assert chosen(pid_namespace=NO, cgroup_kill=Tried(), subreaper=Tried()) == ["subreaper", False, told]
@@ -401,11 +406,12 @@ def test_the_first_wall_that_a_rung_lacks_is_told(walls: dict[str, Tried], told:
 def test_where_a_wall_is_left_out_the_next_lower_rung_is_found_with_its_walls() -> None:
     def work() -> Any:
         deny_clone3()
-        asked = ContainmentSettings(without=("landlock",))
+        asked = ContainmentSettings(without=("landlock", "uid"))
         what = find_out(Settings(containment=asked))
         return [what.rung, "landlock" in what.walls_held, list(what.missing)]
 
     rung, has_landlock, missing = in_a_fork(work)
     assert (rung, has_landlock) == ("subreaper", False)
+    assert os.geteuid() != 0 or "K2 user of its own: wall uid: left out by containment.without" in missing
     assert "K1 subreaper that runs can't reach: wall landlock: left out by containment.without" in missing
     assert "wall landlock: left out by containment.without" in missing

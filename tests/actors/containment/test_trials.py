@@ -98,7 +98,7 @@ def test_an_ordinary_user_has_namespaces_within_a_user_namespace() -> None:
 
 @needs_root
 def test_an_ordinary_user_can_not_become_another_one_nor_make_cgroups_that_are_not_his() -> None:
-    assert as_nobody(kernel_errnos)["other_uid"] == errno.EPERM
+    assert as_nobody(kernel_errnos)["uid_kill"] == errno.EPERM
     places = as_nobody(lambda: [msgspec.to_builtins(place) for place in try_cgroups()[1]])
     refused = as_nobody(cgroup_errnos)
     assert places == []
@@ -119,7 +119,7 @@ def test_a_probe_tells_of_every_mechanism() -> None:
     found = probe()
     assert set(found.tried) == {
         *{f"{name}_namespace" for name in (*NAMESPACES, "user")},
-        *{"subreaper", "children_of_a_process", "landlock", "signal_scope", "seccomp", "other_uid"},
+        *{"subreaper", "children_of_a_process", "landlock", "signal_scope", "seccomp", "uid_kill"},
         *{"cgroup_kill", "memory_cgroup", "pids_cgroup", "cpu_cgroup"},
     }
     assert found.works("subreaper")

@@ -15,7 +15,9 @@ from runward.actors.containment.leaves import Leaves
 from runward.actors.containment.reaping import end_all
 
 from .bad import LONGEST_S, Program
+from .nobody import become
 
+OWN_UID = 2_147_352_001  # nobody's, where the rung asks for a user of the run's own
 PATIENCE_S = 5.0  # a machine that is busy with other tests is slower than reaping.PATIENCE_S allows for
 
 
@@ -75,8 +77,9 @@ def _be_warden(
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(3 * LONGEST_S)
-        kill_round = leaf.before(rungs.settle(rung, user_namespace, *ids))
-        _start(program, leaf, report)
+        own_uid = OWN_UID if rung is rungs.OWN_USER else 0
+        kill_round = leaf.before(rungs.settle(rung, user_namespace, *ids, own_uid=own_uid))
+        _start(program, leaf, report, own_uid)
         os.close(alive)
         began, reaped = time.monotonic(), list[int]()
         survivors = end_all(kill_round, lambda pid, _: reaped.append(pid), PATIENCE_S)
@@ -90,7 +93,7 @@ def _be_warden(
         os._exit(0)
 
 
-def _start(program: Program, leaf: Leaf, report: int) -> None:
+def _start(program: Program, leaf: Leaf, report: int, own_uid: int) -> None:
     """Run it in a child, which does not hold the report, and return when it is ready."""
     ready_reads, ready_writes = os.pipe()
 
@@ -103,6 +106,8 @@ def _start(program: Program, leaf: Leaf, report: int) -> None:
             signal.alarm(LONGEST_S)
             os.close(report)
             leaf.enter()
+            if own_uid:
+                become(own_uid)
             program(ready)
         finally:
             os._exit(0)

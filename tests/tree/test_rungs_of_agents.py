@@ -1,0 +1,59 @@
+"""The best rung is found for each agent: one whose files its runs' own users may not read is held by another."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..support.rungs import skip_unless_held
+from ..support.server import AGENTS, Server, agent, running
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root's runs have users of their own")
+
+NO_PID_NAMESPACE = {"clone3": errno.ENOSYS}
+
+
+def served(folder: Path, **containment: Any) -> Iterator[Server]:
+    skip_unless_held("uid")
+    folder.chmod(0o755)
+    closed = folder / "closed"
+    shutil.copytree(AGENTS, closed)
+    closed.chmod(0o700)
+    config = {
+        "containment": containment,
+        "agents": {"open": agent("acting", "act"), "closed": {"entrypoint": f"{closed}/acting.py:act"}},
+    }
+    with running(folder, config, without=NO_PID_NAMESPACE) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    yield from served(tmp_path_factory.mktemp("any"))
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    yield from served(tmp_path_factory.mktemp("strict"), require=["kill>=K2"])
+
+
+def test_each_has_the_best_that_it_can_have_and_is_told_why_no_better(server: Server) -> None:
+    held = {
+        name: server.client.ended(server.client.start(name))["containment"] for name in ("open", "closed")
+    }
+    assert {name: each["kill"] for name, each in held.items()} == {"open": "K2", "closed": "K1"}
+    assert not [each for each in held["open"]["missing"] if each.startswith("K2 ")]
+    [why] = [each for each in held["closed"]["missing"] if each.startswith("K2 ")]
+    assert why.startswith("K2 user of its own: wall uid: Permission denied (EACCES, /")
+    assert "closed" in why
+
+
+def test_what_is_required_of_all_is_refused_to_who_can_not_have_it(strict: Server) -> None:
+    run = strict.client.ended(strict.client.start("closed"))
+    assert (run["status"], run["reason"]) == ("failed", "start_failed"), run
+    assert "K2 user of its own: wall uid: Permission denied (EACCES" in run["error"]
+    assert strict.client.ended(strict.client.start("open"))["containment"]["kill"] == "K2"
