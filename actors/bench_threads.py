@@ -19,7 +19,7 @@ import msgspec
 
 from ..config.sections import AgentSpec
 from ..config.settings import load as load_settings
-from . import birth, root, wire
+from . import birth, cast, root, wire
 from .actor import Actor, Callback
 from .calling import FunctionCall
 from .channel import Channel, claim_line
@@ -55,7 +55,7 @@ MAIN = "runward.actors.bench_threads:main"
 
 def serve(config: Path) -> int:
     """Serve as `runward serve` does, with threads for runs; the exit code."""
-    root.SUPERVISOR_MAIN = MAIN
+    cast.SUPERVISOR_MAIN = MAIN
     return root.serve(load_settings(config), None)
 
 

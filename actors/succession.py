@@ -41,6 +41,10 @@ class Rehearsal:
         finally:
             _close(inherited)
 
+    def kill(self) -> None:
+        """End it now."""
+        os.kill(self.pid, signal.SIGKILL)
+
     def end(self) -> str:
         """Once it has been waited for: its last words. To be called once."""
         said = os.pread(self._said, SAID_BYTES, max(0, os.fstat(self._said).st_size - SAID_BYTES))
