@@ -126,8 +126,14 @@ class RunFeed:
         return first
 
     def close(self) -> None:
-        """This facade goes: every follower is told to end, and its client to come again."""
+        """This facade goes: every follower is told to end, and its client to come again.
+
+        But if the run has ended, which may be why this facade goes, they hear of that first.
+        """
         self.closing = True
+        last = self._journal.last(self.key)
+        if last is not None and last.event in frames.TERMINAL and not self.ended:
+            self.jump(last.seq, True)
         for follower in tuple(self.followers):
             follower.end()
 

@@ -63,11 +63,11 @@ class Stream:
         self.rouse()
 
     async def run(self, feed: RunFeed) -> None:
-        """Return when the terminal event is written, or when the feed closes (the client will come again).
+        """Return when the terminal event is written, or when the feed closes before (the client will come again).
 
         Raises ConnectionError when the client is gone.
         """
-        while not self._finished and not feed.closing:
+        while not self._finished and (feed.ended or not feed.closing):
             if self._after < feed.head:
                 await self._catch_up(feed)
             elif feed.ended:

@@ -86,6 +86,22 @@ def test_shut_down_ends_it_at_once_with_its_streams(child: Child, supervisor: Fa
     assert child.exit_status() == 0
 
 
+def test_an_end_that_it_did_not_hear_of_is_told_before_it_goes(
+    child: Child, supervisor: FakeSupervisor
+) -> None:
+    run_id = supervisor.add_run()
+    client = child.open_stream(run_id)
+    supervisor.emit(run_id, "run.completed", publish=False)
+    child.control.send(wire.encode(ShutDown(0.0)))
+    told = b""
+    while chunk := client.recv(65_536):
+        told += chunk
+    client.close()
+    assert b'"run.completed"' in told
+    assert told.endswith(b": stream closed\n\n")
+    assert child.exit_status() == 0
+
+
 def test_who_is_connected_when_it_is_replaced_gets_one_more_answer_and_nobody_else_does(child: Child) -> None:
     connection = HTTPConnection("127.0.0.1", child.port, timeout=DEADLINE_S)
     for last in (False, True):
