@@ -70,6 +70,7 @@ def fixed(settings: Settings) -> dict[str, str]:
         "state.dir": settings.state.dir,
         "containment.kill": settings.containment.kill,
         "containment.without": ", ".join(settings.containment.without),
+        "containment.uid_pool": str(settings.containment.uid_pool),
     }
 
 

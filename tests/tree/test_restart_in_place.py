@@ -102,6 +102,7 @@ class Callers:
 def test_a_run_streams_through_a_restart_without_a_gap_and_nobody_is_refused(tmp_path: Path) -> None:
     with running(tmp_path, _config()) as server:
         run_id = server.client.begun("count", "for ever")
+        undeclared = server.client.begun("act", "obeys")
         ours, its = _pids(server), server.member(f"agent {run_id}").pid
         seen: list[runward.Event] = []
         follower = threading.Thread(target=lambda: seen.extend(runward.Client(server.url).stream(run_id)))
@@ -117,6 +118,7 @@ def test_a_run_streams_through_a_restart_without_a_gap_and_nobody_is_refused(tmp
         assert server.member(f"agent {run_id}").pid == its
         assert server.client.ended(server.client.start("new", "answers"))["status"] == "completed"
         assert server.client.stopped(run_id)["reason"] == "interrupted"
+        assert server.client.stopped(undeclared)["reason"] == "interrupted"
         follower.join(AT_LAST_S)
         assert [event.seq for event in seen] == list(range(1, len(seen) + 1))
         assert seen[-1].event == "run.cancelled"
