@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -64,7 +65,7 @@ def serve(
     lock.acquire()
     try:
         with contextlib.closing(front_door.listen(settings.http)) as listening:
-            root = Root(settings, api_key, _new_estate(found, state_dir), listening, lock, again)
+            root = Root(settings, api_key, new_estate(found, state_dir), listening, lock, again)
             if owner_fd is not None:
                 root.end_with(owner_fd)
             return root.serve()
@@ -97,7 +98,8 @@ def take_over(settings: Settings, api_key: str | None, again: Again, memory: int
         lock.release()
 
 
-def _new_estate(found: Found, state_dir: Path) -> Estate:
+def new_estate(found: Found, state_dir: Path) -> Estate:
+    """Of a server that begins: nobody plays yet. Raises `StateFolderUnusable`."""
     return Estate(
         paths=front_door.runtime_folder(state_dir),
         server_keys=new_keys(),
@@ -127,9 +129,9 @@ class Root(Actor):
         self._lock = lock
         self._state_dir = Path(settings.state.dir)
         api_keys = front_door.api_keys(settings.auth, api_key, self._state_dir)
-        self._cast = Cast(self, settings, api_keys, estate, listening)
-        self._renewing = Renewing(self, self, self._cast, again)
-        self._replacing = Replacing(self, self._cast, self._start, self.conclude_restart)
+        self.cast = Cast(self, settings, api_keys, estate, listening)
+        self._renewing = Renewing(self, self, self.cast, again)
+        self._replacing = Replacing(self, self.cast, self._start, self.conclude_restart)
         self._announced = False
         self._draining: Timer | None = None
         self._ending = False
@@ -154,7 +156,7 @@ class Root(Actor):
             if self._estate.supervisor.pid:
                 self._go_on()
             else:
-                self._start(self._cast.supervisor)
+                self._start(self.cast.supervisor)
                 self.after(START_S, self._check_started)
             self.run()
         finally:
@@ -176,9 +178,10 @@ class Root(Actor):
     # ── starting and restarting ──────────────────────────────────────────────────────────────────
 
     def _start(self, role: Kept) -> None:
-        role.start(partial(self._hear, role))
+        role.start(partial(self.hear, role))
 
-    def _hear(self, role: Kept, body: bytes) -> None:
+    def hear(self, role: Kept, body: bytes) -> None:
+        """What one of those that play, or are to play, says on its line."""
         with contextlib.suppress(BadMessage):
             match wire.from_role.decode(body):
                 case Ready():
@@ -189,11 +192,18 @@ class Root(Actor):
                 case CannotServe(why):
                     self._refuse(why)
                 case SweepOrphans(keep):
-                    role.tell(OrphansSwept(self._sweep(keep)))
+                    self._sweep_for(role, keep)
 
-    def _sweep(self, keep: list[int]) -> list[int]:
+    def _sweep_for(self, supervisor: Kept, keep: list[int]) -> None:
+        """If one of ours ends meanwhile, that is heard of afterwards: who takes its place is no orphan, nor asked."""
+        ended: list[tuple[int, int]] = []
+        supervisor.tell(OrphansSwept(self._sweep(keep, lambda pid, status: ended.append((pid, status)))))
+        for pid, status in ended:
+            self._reaped(pid, status)
+
+    def _sweep(self, keep: list[int], reaped: Callable[[int, int], None]) -> list[int]:
         """End what lost its parent and came here, all but `keep`. Blocks until it is gone, at most some seconds."""
-        ours = {role.pid for role in self._cast.all()} | {self._renewing.pid, *keep}
+        ours = {role.pid for role in self.cast.all()} | {self._renewing.pid, *keep}
 
         def kill_round() -> None:
             for pid in set(own_children()) - ours:
@@ -203,12 +213,12 @@ class Root(Actor):
         deadline = time.monotonic() + SWEEP_S
         while (left := set(own_children()) - ours) and time.monotonic() < deadline:
             kill_round()
-            reap_dead(self._reaped)
+            reap_dead(reaped)
             os.sched_yield()
         return sorted(left)
 
     def _came_up(self, role: Kept) -> None:
-        cast = self._cast
+        cast = self.cast
         if role in cast.coming:
             self._replacing.came_up(role)
         elif role is cast.supervisor:
@@ -227,7 +237,7 @@ class Root(Actor):
 
     def _check_started(self) -> None:
         if not self._announced and not self._ending:
-            cast = self._cast
+            cast = self.cast
             late = [role.name for role in (cast.supervisor, *cast.facades) if not role.ready]
             self._give_up(f"{', '.join(late)} did not come up within {START_S:g} s")
 
@@ -237,13 +247,13 @@ class Root(Actor):
     def _reaped(self, pid: int, status: int) -> None:
         if pid == self._renewing.pid:
             self._renewing.rehearsed(status)
-        for role in self._cast.all():
+        for role in self.cast.all():
             if role.pid == pid:
                 role.ended()
                 self._ended(role, status)
 
     def _ended(self, role: Kept, status: int) -> None:
-        cast = self._cast
+        cast = self.cast
         is_supervisor = role is cast.supervisor
         leaving = self._ending or self._draining is not None
         if role in cast.leaving:
@@ -276,7 +286,7 @@ class Root(Actor):
 
     def is_steady(self) -> bool:
         """Whether the server serves, does not end, and nobody is being replaced."""
-        return self._announced and not (self._ending or self._draining or self._cast.coming)
+        return self._announced and not (self._ending or self._draining or self.cast.coming)
 
     def estate_now(self) -> Estate:
         """What the new code has to know."""
@@ -284,8 +294,8 @@ class Root(Actor):
             self._estate,
             listen_fd=self._listening.fileno(),
             lock_fd=self._lock.descriptor,
-            supervisor=self._cast.supervisor.member,
-            facades=[facade.member for facade in self._cast.facades],
+            supervisor=self.cast.supervisor.member,
+            facades=[facade.member for facade in self.cast.facades],
             fixed=estate.fixed(self._settings),
             spoken=spoken(),
         )
@@ -299,8 +309,8 @@ class Root(Actor):
 
     def _go_on(self) -> None:
         """In the new code: all is there and plays, and is to be replaced."""
-        self._announced, self._cast.is_first = True, False
-        self._cast.hold(self._estate, lambda role: partial(self._hear, role))
+        self._announced, self.cast.is_first = True, False
+        self.cast.hold(self._estate, lambda role: partial(self.hear, role))
         go_on(estate.descriptors(self._estate))
         self._replacing.begin()
         self._reap()  # whoever ended while nobody listened
@@ -331,7 +341,7 @@ class Root(Actor):
             return
         self._let_nobody_come()
         self._draining = self.after(self._settings.runs.drain_s, self._shut_down)
-        self._cast.supervisor.tell(Drain())
+        self.cast.supervisor.tell(Drain())
 
     def _shut_down(self) -> None:
         """First the runs, so that their streams end with their true ends; a second signal gives them no grace."""
@@ -342,12 +352,12 @@ class Root(Actor):
         runs = self._settings.runs
         self._grace_s = 0.0 if again else max(runs.interrupt_grace_s, runs.terminate_grace_s)
         self._end_runs()
-        if self._cast.supervisor.pid == 0:
+        if self.cast.supervisor.pid == 0:
             self._go_on_ending()
 
     def _end_runs(self) -> None:
         """Tell the supervisor, and be patient as long as its ladders may take."""
-        self._cast.supervisor.tell(ShutDown(self._grace_s))
+        self.cast.supervisor.tell(ShutDown(self._grace_s))
         if self._patience is not None:
             self._patience.cancel()
         self._patience = self.after(2 * self._grace_s + LEAVE_S, self._lose_patience)
@@ -355,12 +365,12 @@ class Root(Actor):
     def _lose_patience(self) -> None:
         """With a supervisor that does not end; its runs then end with their wardens, by `_clean_up`."""
         self._out_of_patience = True
-        self._cast.supervisor.kill()
+        self.cast.supervisor.kill()
 
     def _go_on_ending(self) -> None:
-        if self._cast.supervisor.pid:
+        if self.cast.supervisor.pid:
             return
-        alive = [role for role in (*self._cast.facades, *self._cast.leaving) if role.pid]
+        alive = [role for role in (*self.cast.facades, *self.cast.leaving) if role.pid]
         for role in alive:
             role.tell(ShutDown(0.0))
             self.after(LEAVE_S, role.kill)
@@ -369,10 +379,12 @@ class Root(Actor):
 
     def _clean_up(self) -> None:
         """Whatever happened: no process, no socket and no note is left."""
-        for role in reversed(self._cast.all()):
+        for role in reversed(self.cast.all()):
             role.kill()
             role.pid = 0
-        self._sweep([])  # wardens, if they are still there, would wait for another supervisor
+        self._sweep(
+            [], lambda _pid, _status: None
+        )  # wardens, if they are still there, would wait for another supervisor
         self._reap_all()
         Leaves(self._estate.found.places, str(self._state_dir)).remove_all()
         front_door.forget_server(self._state_dir)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ..support.rungs import skip_unless_held
-from .storms import Damage, Storm, blow
+from .storms import RESTART, Damage, Storm, blow
 
 RUNGS = ["pidns", "subreaper"]
 ROLES = ["supervisor", "facade", "warden", "zygote", "agent"]
@@ -59,6 +59,19 @@ def test_a_hundred_shots_under_twenty_runs_and_readers_lose_nothing(
     after_stops = role in ("supervisor", "mixed")
     held = skip_unless_held(rung)
     _check(blow(Storm(roles, 100, 20, seed, held, after_stops=after_stops), tmp_path), record_property)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("roles", [[RESTART], [RESTART, *ROLES]], ids=["alone", "mixed"])
+def test_restarts_in_place_under_twenty_runs_and_readers_lose_nothing(
+    tmp_path: Path, seed: int, roles: list[str], rung: str, record_property: Callable[[str, object], None]
+) -> None:
+    storm = Storm(
+        roles, 30, 20, seed, skip_unless_held(rung), longest_pause_s=2.0, after_stops=len(roles) > 1
+    )
+    _check(blow(storm, tmp_path), record_property)
 
 
 @pytest.mark.slow
