@@ -18,8 +18,9 @@ from .actor import Actor
 from .containment import uids
 from .containment.holders import RLIMIT, WARDEN, holders
 from .containment.leaves import Leaves
-from .containment.rungs import RUNGS, KillRung
+from .containment.rungs import OWN_USER, RUNGS, KillRung
 from .containment.uids import UidPool
+from .containment.users import kill_users
 from .containment.walls import UID
 from .errors import AskTimeout
 from .live_run import LiveRun
@@ -97,12 +98,14 @@ class Forking:
     # ── the agents ───────────────────────────────────────────────────────────────────────────────
 
     def take_over(self) -> None:
-        """End what an earlier supervisor left in leaves and folders, all but the runs that were taken up again."""
+        """End what an earlier supervisor left in leaves, folders and users, all but runs that were taken up again."""
         live = self._register.holders()
         self.leaves.take_over(run.record.leaf for run in live)
         self.folders.take_over(run.record.run_id for run in live)
         if self._uids is not None:
             self._uids.take_over(run.record.uid for run in self._register.all())
+            if self._rung is OWN_USER:
+                kill_users(self._uids.free)
 
     def warm_up(self) -> None:
         """Start the zygotes that are surely wanted: the operator's own agents and the default one."""

@@ -43,6 +43,11 @@ class UidPool:
                 return uid
         raise OSError(errno.EAGAIN, "every id of containment.uid_pool is in use")
 
+    @property
+    def free(self) -> frozenset[int]:
+        """Those that no live run has."""
+        return frozenset(self._all) - self._used
+
     def give_back(self, uid: int) -> None:
         """Nothing of the run that had it is left. Harmless for one that is not in use."""
         if uid in self._used:

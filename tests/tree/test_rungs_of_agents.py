@@ -3,17 +3,21 @@
 import errno
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ..support import census
 from ..support.rungs import skip_unless_held
 from ..support.server import AGENTS, Server, agent, running
+from ..support.waiting import AT_LAST_S, until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root's runs have users of their own")
 
+MARK = 86_423  # how long a daemon sleeps
 NO_PID_NAMESPACE = {"clone3": errno.ENOSYS}
 
 
@@ -39,6 +43,31 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     yield from served(tmp_path_factory.mktemp("strict"), require=["kill>=K2"])
+
+
+@pytest.mark.slow
+def test_what_outlived_warden_and_server_is_killed_by_its_user_before_that_is_given_to_another_run(
+    tmp_path: Path,
+) -> None:
+    config = {"containment": {"kill": skip_unless_held("uid")}, "agents": {"act": agent("acting", "act")}}
+    with running(tmp_path, config) as first:
+        first.client.begun("act", f"fathers {MARK}", metadata={"then": "wait"})
+        family = [first.member(title).pid for title in ("zygote act", "supervisor")]
+        [warden] = [each.pid for each in census.below(first.pid) if each.role == "warden"]
+        for pid in (first.pid, *family):
+            os.kill(pid, signal.SIGSTOP)  # nobody is to clean up
+        for pid in (warden, first.pid, *family):
+            os.kill(pid, signal.SIGKILL)
+        first.await_end()
+        assert left()
+        with running(tmp_path, config) as second:
+            until(lambda: not left(), AT_LAST_S, "the end of who was left")
+            assert second.client.is_healthy()
+
+
+def left() -> list[str]:
+    """Daemons that live."""
+    return [str(each) for each in census.processes() if str(MARK) in each.title and each.state != "Z"]
 
 
 def test_each_has_the_best_that_it_can_have_and_is_told_why_no_better(server: Server) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from runward.actors.containment import linux
 from runward.actors.containment.reaping import end_all
-from runward.actors.containment.users import LAST_UID, UserRounds, kill_user
+from runward.actors.containment.users import LAST_UID, UserRounds, kill_user, kill_users
+from tests.support.waiting import until
 
 from ..forks import in_a_fork
 from .nobody import become, become_nobody, needs_root
@@ -69,6 +70,26 @@ def test_all_of_one_user_are_killed_and_nobody_else() -> None:
         for pidfd in pidfds:
             os.close(pidfd)
         assert [is_dead(pid) for pid in (one, other, neighbour, of_root)] == [True, True, False, False]
+
+
+def test_of_many_users_those_who_have_processes_are_killed() -> None:
+    with a_process_of(UID, lambda: None) as meant, a_process_of(UID + 1, lambda: None) as other:
+        assert kill_users(range(UID + 2, UID + 500)) == set()
+        assert kill_users({0, UID, UID + 2}) == {UID}
+        pidfd = os.pidfd_open(meant)
+        assert select.select([pidfd], [], [], 10)[0]
+        os.close(pidfd)
+        assert not is_dead(other)
+
+
+def test_who_is_not_dumpable_is_found_too() -> None:
+    with a_process_of(UID, lambda: linux.set_dumpable(False)) as pid:
+        until(
+            lambda: Path(f"/proc/{pid}/environ").stat().st_uid == 0,
+            10,
+            "a process that is root's to look into",
+        )
+        assert kill_users({UID}) == {UID}
 
 
 def test_where_there_is_nobody_nothing_happens_and_the_caller_is_who_it_was() -> None:
