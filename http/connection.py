@@ -95,6 +95,8 @@ class Connection(web.RequestHandler):
 
         aiohttp's `message` quotes the request, which may hold a key, so it goes nowhere.
         """
+        if isinstance(exc, ConnectionError) and (self.transport is None or self.transport.is_closing()):
+            raise exc  # the client left before its answer began
         if status >= 500:
             _log.error("a %s of %s failed", request.method, request.path, exc_info=exc)
         if request.writer.output_size > 0:

@@ -1,11 +1,13 @@
 """The event stream over a real port: resume, order, many readers, lost messages, silence, the end."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
+from ..support import raw
 from .conftest import StartFacade
 from .fake_supervisor import FakeSupervisor
 from .running_facade import DEADLINE_S, Running, key_of
@@ -242,6 +244,20 @@ async def test_a_client_that_leaves_is_forgotten(facade: Running, supervisor: Fa
             await leaves.take(1)
         supervisor.emit(run_id, "run.completed")
         assert is_gapless(await stays.rest())
+
+
+async def test_clients_that_are_gone_before_their_answer_begins_are_nobodys_error(
+    facade: Running, supervisor: FakeSupervisor, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_id = supervisor.add_run()
+    for turns in range(20):  # of the loop, until they are gone
+        client = socket.create_connection(("127.0.0.1", facade.port))
+        client.sendall(plain_request(run_id))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        raw.reset(client)
+    assert (await facade.ask("GET", f"/v1/runs/{run_id}")).status == 200
+    assert caplog.messages == []
 
 
 async def test_http_1_0_gets_the_frames_without_chunks(facade: Running, supervisor: FakeSupervisor) -> None:
