@@ -21,6 +21,10 @@ from .records import RunRecord, Status
 from .register import Register
 
 ROOT = "root"  # in the journal's facts: whose child its writer was
+SYNCHRONOUS = "synchronous"  # the same: how it is written
+#: More events than a run can have had, and shown, while the kernel had not yet written to the disk what the journal
+#: gave it: some 30 s (proc_sys_vm(5), dirty_expire_centisecs) at half a million a second.
+MAY_BE_LOST = 1 << 24
 _ABOVE: dict[StopMode, StopMode] = {"interrupt": "terminate", "terminate": "kill", "kill": "kill"}
 _HEIGHT: dict[StopMode, int] = {"interrupt": 0, "terminate": 1, "kill": 2}
 
@@ -53,6 +57,9 @@ def take_up(
     Blocks, normally for some ms; for seconds where an earlier server's wardens do not end. The caller commits.
     """
     journal = house.journal
+    skipped = lost_numbers(journal.meta(ROOT), journal.meta(SYNCHRONOUS), boot_id)
+    if journal.meta(SYNCHRONOUS) != journal.synchronous.encode():
+        journal.set_meta(SYNCHRONOUS, journal.synchronous.encode())
     unended = journal.unended()
     stops = _by_run(journal.stops())
     if journal.meta(ROOT) == root:
@@ -64,7 +71,7 @@ def take_up(
                 _adopt(run, stops.get(each.key, ()), register, wardens, runs)
     else:
         for left in recovery.settle(unended, boot_id):
-            run = LiveRun(house, left.key, left.record, left.given, left.last_seq)
+            run = LiveRun(house, left.key, left.record, left.given, left.last_seq + skipped)
             if left.lost is None:
                 _queue(run, stops.get(left.key, ()), register, resting, runs)
             elif left.record.exit_record is not None:
@@ -72,6 +79,15 @@ def take_up(
             else:
                 run.lose(left.lost.proof, left.lost.error)
         journal.set_meta(ROOT, root)
+
+
+def lost_numbers(root: bytes | None, synchronous: bytes | None, boot_id: str) -> int:
+    """How many events of a run somebody may have seen that the journal does not have. Their numbers are never given.
+
+    `root`, `synchronous`: as the journal has them, of who wrote it last. Any at all only after the machine went down.
+    """
+    same_boot = root is None or root.rpartition(b" ")[2] == boot_id.encode()
+    return 0 if same_boot or synchronous == b"full" else MAY_BE_LOST
 
 
 def _live(house: House, each: UnendedRun) -> LiveRun:

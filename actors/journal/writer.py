@@ -106,6 +106,7 @@ class Writer:
 
         `normal` survives the crash of any process, `full` that of the machine, for a disk flush per commit.
         """
+        self.synchronous = synchronous
         self._database = schema.open_to_write(folder, synchronous, may_be_full)
         self._checkpoints = Checkpoints(folder / schema.FILE_NAME)
         self.holdings = Holdings(self._database)

@@ -9,16 +9,18 @@ import pytest
 
 from runward.actors import wire
 from runward.actors.journal.patient import PatientWriter
+from runward.actors.journal.reader import Reader
 from runward.actors.journal.writer import JournalledStop
 from runward.actors.lifecycle import Phase, StopPlan
 from runward.actors.live_run import LiveRun
 from runward.actors.messages import Claim, StopMode, StopRun, StopRuns
-from runward.actors.readoption import stop_in_force, take_up
+from runward.actors.readoption import MAY_BE_LOST, lost_numbers, stop_in_force, take_up
 from runward.actors.records import ProcessIdentity, Reason, Status
 from runward.actors.register import Register
 from runward.actors.restarting import Restarting
 from runward.actors.verdict import Verdict
 from runward.config.sections import AgentSpec, RunsSettings, Settings
+from runward.http.paging import Gap, page
 
 from .houses import FakeHouse
 from .journal.making import GIVEN, a_record
@@ -45,6 +47,7 @@ class House(FakeHouse):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
+        self.folder = folder
         self.journal = PatientWriter(folder)
         self.register = Register(10, {})
         self.wardens = Wardens()
@@ -199,6 +202,47 @@ def test_a_run_of_an_earlier_server_whose_last_word_was_journalled_is_not_lost(h
     assert (run.record.status, bytes(run.record.output or b"")) == (Status.COMPLETED, b'"done"')
     assert len(house.register) == 0
     assert house.journal.unended() == []
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.QUEUED])
+def test_after_a_power_loss_numbers_that_may_have_been_seen_are_not_given_again_and_that_is_told(
+    house: House, status: Status
+) -> None:
+    key = house.leave("run_1", status, stop())
+    house.journal.set_meta("root", b"70 7 earlier")
+    house.take_up()
+    reader = Reader(house.folder)
+    found, first = reader.run("run_1"), 7 + MAY_BE_LOST + 1
+    assert found is not None
+    assert (found[1].status.ended, found[1].last_seq) == (True, first)
+    gap = page(reader, "run_1", key, 7, 1 << 20)
+    assert isinstance(gap, Gap)
+    assert (gap.first, gap.last) == (8, first - 1)
+    end = page(reader, "run_1", key, gap.last, 1 << 20)
+    assert end is not None
+    assert (end.first, end.last, end.ended) == (first, first, True)
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    ("root", "synchronous", "count"),
+    [
+        (None, None, 0),
+        (b"70 7 boot", b"normal", 0),
+        (b"70 7 earlier", b"normal", MAY_BE_LOST),
+        (b"70 7 earlier", None, MAY_BE_LOST),
+        (b"70 7 earlier", b"full", 0),
+    ],
+)
+def test_numbers_are_skipped_after_the_machine_went_down_under_normal_only(
+    root: bytes | None, synchronous: bytes | None, count: int
+) -> None:
+    assert lost_numbers(root, synchronous, BOOT) == count
+
+
+def test_the_journal_remembers_how_it_is_written(house: House) -> None:
+    house.take_up()
+    assert house.journal.meta("synchronous") == b"normal"
 
 
 def test_nothing_left_is_nothing_to_do(house: House) -> None:

@@ -82,7 +82,7 @@ class Model(RuleBasedStateMachine):
 
     @property
     def root(self) -> bytes:
-        return b"root %d" % self.roots
+        return b"%d 1 boot" % self.roots
 
     def killed(self, pid: int) -> None:
         self.world.find(pid).alive = False
