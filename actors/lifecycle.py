@@ -211,6 +211,11 @@ def _forked(state: State, _message: WardenForked) -> Decision:
     return replace(state, phase=Phase.STARTING), (Effect.EXPECT_HELLO,)
 
 
+def _stop_exited(state: State, message: StopWanted) -> Decision:
+    """Nothing is left to stop in this attempt, but there may not be another."""
+    return replace(state, stop=_newest(state, message.plan)), ()
+
+
 def _forked_late(state: State, _message: WardenForked) -> Decision:
     """The zygote answered after we gave up on it: nothing that we do not wait for may live."""
     return state, (Effect.KILL_WARDEN,)
@@ -377,7 +382,7 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.EXITED, WardenForked): _ignore,
     (Phase.EXITED, NotForked): _ignore,
     (Phase.EXITED, Greeted): _resume_exited,
-    (Phase.EXITED, StopWanted): _ignore,  # it is over; nothing is left to stop
+    (Phase.EXITED, StopWanted): _stop_exited,
     (Phase.EXITED, Recorded): _ack_again,
     (Phase.EXITED, Silent): _kill_silent,
     (Phase.EXITED, Misbehaved): _ignore,

@@ -108,9 +108,9 @@ def _adopt(
 
 def _resumed(record: RunRecord, stops: Sequence[JournalledStop], runs: RunsSettings) -> lifecycle.State:
     """Where a run that had begun stands, by what the journal has of it."""
-    stop = None
-    if record.status is Status.STOPPING:
-        stop = stop_in_force(stops, runs) or shutdown_plan(0, runs.terminate_grace_s)
+    stop = stop_in_force(stops, runs)
+    if stop is None and record.status is Status.STOPPING:
+        stop = shutdown_plan(0, runs.terminate_grace_s)
     word = record.exit_record
     last_word = None if word is None else msgspec.msgpack.decode(word, type=ExitRecord)
     return lifecycle.resumed(stop, last_word)

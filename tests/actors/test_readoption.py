@@ -194,6 +194,15 @@ def test_a_run_that_was_lost_with_its_server_is_begun_again_by_the_next_if_its_a
     assert record.last_crash.reason is Reason.LOST
 
 
+def test_a_stop_that_came_after_the_last_word_is_in_force(house: House) -> None:
+    word = an_exit(code=3, last_n=5)
+    house.leave("run_1", Status.RUNNING, stop(), runtime_events=2, exit_record=msgspec.msgpack.encode(word))
+    house.take_up()
+    state = house.run("run_1").state
+    assert (state.phase, state.record) == (Phase.EXITED, word)
+    assert state.stop == StopPlan("stop_1", "interrupt", 5.0, 2.0)
+
+
 def test_a_run_of_an_earlier_server_whose_last_word_was_journalled_is_not_lost(house: House) -> None:
     word = an_exit(code=0, last_n=5, claim=Claim(kind="completed", output=b'"done"'))
     house.leave("run_1", Status.RUNNING, runtime_events=2, exit_record=msgspec.msgpack.encode(word))

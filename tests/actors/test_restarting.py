@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 
-from runward.actors.lifecycle import Phase
+from runward.actors.lifecycle import Phase, Recorded, WardenGone
 from runward.actors.live_run import LiveRun
 from runward.actors.messages import Claim
 from runward.actors.records import Reason, Status
@@ -14,6 +14,7 @@ from runward.actors.verdict import Verdict
 from runward.config.sections import AgentSpec, RunsSettings, Settings
 
 from .houses import FakeHouse, batch, exited, running, stop
+from .lives import a_record as an_exit
 
 CRASH = {"code": 3}
 COMPLETED = {"claim": Claim(kind="completed", output=b'"done"')}
@@ -226,6 +227,17 @@ def test_a_stopped_run_is_not_begun_again_whatever_ended_it() -> None:
     stop(run)
     exited(run, **CRASH)
     assert its.gone == [run]
+
+
+def test_a_stop_between_the_last_word_and_the_proof_keeps_the_run_from_being_begun_again() -> None:
+    made = house()
+    run = running(made)
+    run.recorded(Recorded(an_exit(**CRASH)))
+    stop(run)
+    run.advance(WardenGone())
+    assert run.record.status is Status.FAILED
+    assert made.register.get("run_1") is None
+    assert made.journal.names()[-1] == "run.failed"
 
 
 def test_a_stop_while_it_waits_for_its_next_attempt_ends_it() -> None:
