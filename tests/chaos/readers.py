@@ -34,6 +34,7 @@ class Told:
     events: list[Json] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     stop_accepted: bool = False
+    stops_sent: int = 0  # who is told 503 and asks again has, for all he knows, stopped twice
     breaks: int = 0
 
     @property
@@ -65,6 +66,7 @@ class Reader:
         self._stopped = stopped
         self.told: list[Told] = []
         self.gaps_s: list[float] = []  # between two frames of a stream whose agent talks
+        self._sent = 0
         self.trouble: BaseException | None = None
 
     def _read(self) -> None:
@@ -119,7 +121,9 @@ class Reader:
             last = None if frame.event["event"] == "run.queued" else time.monotonic()
 
     def _ask_to_stop(self, told: Told) -> None:
+        before = self._sent
         answer = self._insist("POST", f"/v1/runs/{told.run_id}/stop", {})
+        told.stops_sent += self._sent - before
         assert answer.status == 200 or answer.error["code"] == "run_ended", answer.body
         told.stop_accepted = answer.status == 200
         if told.stop_accepted:
@@ -129,6 +133,7 @@ class Reader:
         """The answer, asked for again while there is none; a refused connection is never put up with."""
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
+            self._sent += 1
             try:
                 answer = self._client.ask(method, path, body, headers or {})
             except (HTTPException, ConnectionResetError, BrokenPipeError):
@@ -164,6 +169,8 @@ def _expected(told: Told, lost: bool, start_may_fail: bool) -> set[tuple[str, st
     expected = {FATES["stopped"]} if stopped else {FATES[told.fate]}
     if told.stop_accepted and told.fate != "stopped":
         expected.add(FATES[told.fate])  # the stop came with the end
+    if told.stops_sent > 1:
+        expected.add(("cancelled", "terminated"))
     if lost:
         expected |= {("failed", "lost"), ("failed", "signal"), ("failed", "start_failed")}
         if stopped:
