@@ -12,10 +12,11 @@ from typing import NoReturn
 
 import msgspec
 
-from . import birth
+from . import birth, proxy_variables
 from .command_lines import FIRST_BYTES
 
 EXIT_NEVER_BEGAN = 130
+_WHERE_AND_WHO = ("HOME", "USER", "LOGNAME")
 EXIT_NOT_STARTED = 127  # as a shell says it
 
 
@@ -42,9 +43,11 @@ def main(link_fd: int, up_fd: int, command: Sequence[str], own_variables: Mappin
 
 def environment(own: Mapping[str, str]) -> dict[str, str]:
     """What the program's environment is: the short list that every process here has, the folder that it may write
-    to and who it is, and the agent's own `env`."""
-    home = {name: os.environ[name] for name in ("HOME", "USER", "LOGNAME") if name in os.environ}
-    return birth.clean_environment(dict(os.environ)) | home | dict(own)
+    to, who it is and its way to the network, and the agent's own `env`."""
+    ours = {
+        name: os.environ[name] for name in (*_WHERE_AND_WHO, *proxy_variables.NAMES) if name in os.environ
+    }
+    return birth.clean_environment(dict(os.environ)) | ours | dict(own)
 
 
 def forget_dispositions() -> None:

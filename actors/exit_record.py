@@ -9,8 +9,10 @@ from typing import Literal
 from .containment.reaping import end_all, reap_dead
 from .containment.rungs import GROUP
 from .messages import Claim, ExitRecord, StopMode
+from .proxy_link import ProxyLink
 from .records import LimitReason
 
+MOST_REFUSALS = 3  # of the network's that a record tells
 _WHOSE = {None: None, "limit": LimitReason.MEMORY_LIMIT, "machine": LimitReason.OUT_OF_MEMORY}
 
 
@@ -78,7 +80,13 @@ class Ending:
             self._status = status
 
     def record(
-        self, last_n: int, stopped: bool, stderr_tail: str, now: float, wall_clock: float
+        self,
+        last_n: int,
+        stopped: bool,
+        stderr_tail: str,
+        now: float,
+        wall_clock: float,
+        proxy: ProxyLink | None = None,
     ) -> ExitRecord:
         """The last word. `now` is monotonic, `wall_clock` Unix seconds."""
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -99,4 +107,6 @@ class Ending:
             stderr_tail=stderr_tail,
             ended_at=wall_clock,
             kind=self.kind,
+            network=None if proxy is None else proxy.use(),
+            refusals=[] if proxy is None else proxy.refusals[:MOST_REFUSALS],
         )

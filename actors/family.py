@@ -15,7 +15,10 @@ from .containment.walls import Walls
 from .ending import EXIT_FAILED
 from .errors import WallFailed
 from .messages import Fork
+from .proxy_link import ProxyLink
 from .roles import ZygoteStart
+
+_PROXYS_THREADS = 5  # its own, and those that look names up
 
 
 class Lines:
@@ -64,7 +67,7 @@ class Lines:
 class Family:
     """The agent as its warden holds it: pid (in the warden's namespace), socket, and the read ends of its pipes."""
 
-    def __init__(self, child: linux.Child, lines: Lines) -> None:
+    def __init__(self, child: linux.Child, lines: Lines, proxy: ProxyLink | None) -> None:
         self.pid = child.pid
         self.pidfd = child.pidfd
         self.link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, lines.link_fd)
@@ -72,10 +75,13 @@ class Family:
         self.out_fd = lines.out_fd
         self.err_fd = lines.err_fd
         self.stack_fd = lines.stack_fd
+        self.proxy = proxy
 
 
-def fork_agent(start: ZygoteStart, walls: Walls, leaf: Leaf, lines: Lines, asked: Fork) -> linux.Child:
-    """Fork the agent into its leaf, blocked on its socket. Raises OSError.
+def fork_agent(
+    start: ZygoteStart, walls: Walls, leaf: Leaf, lines: Lines, gate_fd: int | None, asked: Fork
+) -> linux.Child:
+    """Fork the agent into its leaf, blocked on its socket. Raises OSError. `gate_fd`: to its proxy, if it has one.
 
     Called by a warden while there is nothing to inherit: its keys are unread, and no ZeroMQ exists.
     """
@@ -84,12 +90,18 @@ def fork_agent(start: ZygoteStart, walls: Walls, leaf: Leaf, lines: Lines, asked
     foreign = preloading.is_foreign(start.spec)
     child = linux.fork(leaf.fd) if foreign else linux.clone_process(0, leaf.fd)
     if child is None:
-        _be_agent(start, walls, leaf, lines, asked, warden_pid)
+        _be_agent(start, walls, leaf, lines, gate_fd, asked, warden_pid)
     return child
 
 
 def _be_agent(
-    start: ZygoteStart, walls: Walls, leaf: Leaf, lines: Lines, asked: Fork, warden_pid: int
+    start: ZygoteStart,
+    walls: Walls,
+    leaf: Leaf,
+    lines: Lines,
+    gate_fd: int | None,
+    asked: Fork,
+    warden_pid: int,
 ) -> NoReturn:
     """Become the agent process: own stdio, own title, one socket, a pipe for its stacks; dies with its warden."""
     link_fd, up_fd, stack_fd = lines.agents_link_fd, lines.agents_up_fd, lines.agents_stack_fd
@@ -102,10 +114,12 @@ def _be_agent(
         birth.entitle(f"agent {asked.run_id}")
         birth.read_nothing()
         birth.write_to(lines.agents_out_fd, lines.agents_err_fd)
-        birth.keep_only((link_fd, up_fd, stack_fd))
+        birth.keep_only(
+            (link_fd, up_fd, stack_fd) if gate_fd is None else (link_fd, up_fd, stack_fd, gate_fd)
+        )
         stack_pipe.answer_by(stack_fd)
-        _bind(start, asked)
-        _raise_walls(walls, asked, up_fd)
+        _bind(start, asked, 0 if gate_fd is None else _PROXYS_THREADS)
+        _raise_walls(walls, asked, up_fd, gate_fd)
         if start.spec.command:
             command.main(link_fd, up_fd, start.spec.command, start.spec.env)
         preloading.reseed()
@@ -116,18 +130,18 @@ def _be_agent(
         os._exit(1)
 
 
-def _bind(start: ZygoteStart, asked: Fork) -> None:
-    """To the limits that the kernel holds for each process."""
+def _bind(start: ZygoteStart, asked: Fork, beside: int) -> None:
+    """To the limits that the kernel holds for each process. `beside`: threads that are ours, and of the same user."""
     if asked.rlimits:
-        rlimits.bind(0, asked.rlimits, limits.own_threads(start.spec))
+        rlimits.bind(0, asked.rlimits, limits.own_threads(start.spec) + beside)
     if asked.watched:
         rlimits.fence(0, asked.watched)
 
 
-def _raise_walls(walls: Walls, asked: Fork, up_fd: int) -> None:
+def _raise_walls(walls: Walls, asked: Fork, up_fd: int, gate_fd: int | None) -> None:
     """From here on this process may do no more than an agent may. Without its walls a run does not begin."""
     try:
-        walls.raise_all(asked.place)
+        walls.raise_all(asked.place, gate_fd)
     except WallFailed as failed:
         os.write(up_fd, command.claim_start_failed(str(failed)))
         os._exit(EXIT_FAILED)

@@ -66,7 +66,8 @@ class Forking:
         self.folders = WorkFolders(actor, start.state_dir, start.found.walls_held)
         self._holders = holders(start.found).limits
         own_users = UID in start.found.walls_held
-        self._uids = UidPool(*uids.range_of(start.settings, start.state_dir)) if own_users else None
+        first_uid, last_uid = uids.range_of(start.settings, start.state_dir)
+        self._uids = UidPool(first_uid + 1, last_uid) if own_users else None
         self._boot_id = boot_id
         self._rung = RUNGS[start.found.rung]
         self._links = {name: self._link(start, boot_id, name) for name in start.settings.agents}

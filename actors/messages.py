@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .records import Containment, LimitReason, ProcessIdentity, RunInput, Status, Usage
+from .records import Containment, LimitReason, NetworkUse, ProcessIdentity, RunInput, Status, Usage
 
 StopMode = Literal["interrupt", "terminate", "kill"]
 
@@ -294,6 +294,8 @@ class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):
     stderr_tail: str
     ended_at: float
     kind: str | None = None  # what the entrypoint was
+    network: NetworkUse | None = None  # what its proxy passed on, if it had one
+    refusals: list[str] = []  # what its proxy refused, and why: the first of them
 
 
 class Exited(Message, frozen=True, tag="exited"):

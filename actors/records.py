@@ -85,6 +85,15 @@ class Usage(msgspec.Struct, frozen=True):
     total_tokens: Count = 0
 
 
+class NetworkUse(msgspec.Struct, frozen=True):
+    """What a run's proxy passed on, and how much it refused."""
+
+    connections: int = 0
+    refused: int = 0
+    sent_bytes: int = 0
+    received_bytes: int = 0
+
+
 class Exit(msgspec.Struct, frozen=True):
     """The receipt of an end: what the kernel said, which rung did it, and what proves it.
 
@@ -100,6 +109,7 @@ class Exit(msgspec.Struct, frozen=True):
     max_rss_bytes: int | None = None
     cpu_s: float | None = None
     stderr_tail: str | None = None
+    network: NetworkUse | None = None  # of an agent whose network is "proxy"
 
 
 class Crash(msgspec.Struct, frozen=True):

@@ -13,6 +13,9 @@ from .records import Exit, LimitReason, Reason, Status, Usage
 WARDEN_DIED = "the run's warden died, and with it the run"
 _BY_RUNG = {"interrupt": Reason.INTERRUPTED, "terminate": Reason.TERMINATED, "kill": Reason.KILLED}
 
+# What may be for want of a network that the agent did not get.
+_OWN_FAULTS = frozenset({Reason.EXCEPTION, Reason.EXIT_CODE, Reason.SIGNAL, Reason.START_FAILED})
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -37,6 +40,8 @@ def verdict(state: State, proof: str, took_ms: float | None, left: Sequence[str]
         return _unrecorded(state, proof, took_ms)
     record = state.record
     status, reason, error = _judged(state, record)
+    if error is not None and reason in _OWN_FAULTS and record.refusals:
+        error = f"{error}; the network was refused: {'; '.join(record.refusals)}"
     claim = record.claim
     keeps_output = claim is not None and claim.kind in ("completed", "interrupted")
     return Verdict(
@@ -135,6 +140,7 @@ def _receipt(record: ExitRecord, proof: str, took_ms: float | None) -> Exit:
         max_rss_bytes=record.max_rss_bytes,
         cpu_s=round(record.cpu_s, 6),
         stderr_tail=record.stderr_tail,
+        network=record.network,
     )
 
 

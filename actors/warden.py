@@ -46,6 +46,7 @@ from .messages import (
     TakeStack,
     ToRun,
 )
+from .proxy_link import ProxyLink
 from .records import ProcessIdentity
 from .roles import ZygoteStart
 from .stack_pipe import StackPipe
@@ -60,6 +61,7 @@ def main(
     walls: Walls,
     leaf: Leaf,
     lines: Lines,
+    proxy: ProxyLink | None,
     asked: Fork,
     given_fds: Sequence[int],
     supervisor_pidfd: int,
@@ -78,16 +80,20 @@ def main(
         # In a new user namespace nobody has a name yet, and who has none can make no file.
         kill_round = rungs.settle(rung, True, uid, gid) if start.user_namespace else None
         # First of all: what this process has not touched yet need not be copied twice.
-        child = fork_agent(start, walls, leaf, lines, asked)
+        child = fork_agent(start, walls, leaf, lines, None if proxy is None else proxy.agents_gate_fd, asked)
+        if proxy is not None:
+            proxy.fork(asked.run_id)
         birth.forget_parent_signals()
         kept = (*given_fds, supervisor_pidfd, root_pidfd, child.pidfd, *lines.wardens, *leaf.descriptors)
-        birth.keep_only(kept)
+        birth.keep_only(kept if proxy is None else (*kept, *proxy.wardens))
         birth.entitle(f"warden {asked.run_id}")
         os.setsid()
         own_uid = asked.place.uid
         kill_round = leaf.before(kill_round or rungs.settle(rung, False, uid, gid, child.pid, own_uid))
+        if proxy is not None:
+            kill_round = proxy.before(kill_round)
         pidfds = (supervisor_pidfd, root_pidfd)
-        Warden(start, asked, Family(child, lines), given_fds, pidfds, leaf, kill_round).run()
+        Warden(start, asked, Family(child, lines, proxy), given_fds, pidfds, leaf, kill_round).run()
         code = 0
     except BaseException:  # noqa: BLE001  # it must not become a second zygote
         traceback.print_exc()
@@ -142,6 +148,8 @@ class Warden(Actor):
     def _watch_all(self) -> None:
         self._link.listen(True)
         self.watch(self._family.pidfd, self._agent_gone)
+        if self._family.proxy is not None:
+            self.watch(self._family.proxy.told_fd, self._hear_proxy)
         self.on_signal(signal.SIGCHLD, self._ending.reap_dead)
 
     def _hello(self, boot_id: str) -> Hello:
@@ -270,6 +278,15 @@ class Warden(Actor):
         if self._limiter is not None:
             self._limiter.wrote(size)
 
+    def _hear_proxy(self) -> None:
+        """What the agent was refused of the network is in its log, and in the run's error if it fails."""
+        assert self._family.proxy is not None
+        refusals = self._family.proxy.hear()
+        if refusals is None:
+            self.unwatch(self._family.proxy.told_fd)
+        for why in refusals or ():
+            self._stdio.note(f"runward: the network was refused: {why}\n".encode())
+
     def _agent_gone(self) -> None:
         self.unwatch(self._family.pidfd)
         self._ending.reap_agent(self._climb.mode)
@@ -284,6 +301,8 @@ class Warden(Actor):
         if self._limiter is not None:
             self._limiter.end()
         self._stdio.finish()
+        if self._family.proxy is not None:
+            self._hear_proxy()
         self._hear_rest()
 
     def _hear_rest(self) -> None:
@@ -304,7 +323,9 @@ class Warden(Actor):
             self.stop()
             return
         n, stopped = self._supervisor.unacked.last_n, self._climb.ladder.stopped
-        record = self._ending.record(n, stopped, self._stdio.errors.text(), self.clock(), time.time())
+        record = self._ending.record(
+            n, stopped, self._stdio.errors.text(), self.clock(), time.time(), self._family.proxy
+        )
         self._supervisor.tell_exit(Exited(self._run_id, self._attempt, record))
 
     # ── telling ──────────────────────────────────────────────────────────────────────────────────

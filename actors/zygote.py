@@ -12,11 +12,12 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
-from . import birth, preloading, rehearsal, stack_pipe, warden, wire
+from ..config.sections import AgentSpec
+from . import birth, preloading, proxy_variables, rehearsal, stack_pipe, warden, wire
 from .actor import Actor
 from .containment import rungs
 from .containment.findings import Found
@@ -27,11 +28,15 @@ from .containment.throwaway import why
 from .containment.uids import range_of
 from .containment.visible import needed, way_to
 from .containment.wall_trials import try_walls
-from .containment.walls import MOUNTS, UID, Walls
+from .containment.walls import MOUNTS, NETWORK, UID, Walls
 from .errors import BadMessage
 from .family import Lines
 from .messages import Fork, Forked, ForkFailed, FromZygote, PreloadFailed, WardenReaped, ZygoteReady
+from .proxy_link import ProxyLink
 from .roles import ZygoteStart
+
+if TYPE_CHECKING:
+    from .proxy import Proxying
 
 MESSAGE_BYTES = 65_536
 
@@ -60,12 +65,15 @@ def main(start: ZygoteStart) -> None:
     rehearsal.rehearse(f"{start.paths.runtime}/nobody", start.settings.events)
     walls, missing = _walls(start)
     start, missing = _on_its_rung(start, walls, missing)
+    proxying = _proxying(start, walls)
+    if proxying is not None:
+        os.environ.update(proxy_variables.VARIABLES)
     os.environ.update(walls.environment | start.spec.env)
     gc.collect()
     gc.freeze()  # a full collection in a run would else copy the whole image (10-25 MB a run, measured)
-    warnings = [*preloaded.warnings, *walls.warnings]
+    warnings = [*preloaded.warnings, *walls.warnings, *_network_warnings(start, walls)]
     ready = ZygoteReady(os.getpid(), warnings, start.kill_rung, [*walls.names], [*missing])
-    Zygote(start, supervisor_pidfd, walls, ready).run()
+    Zygote(start, supervisor_pidfd, walls, proxying, ready).run()
 
 
 def _walls(start: ZygoteStart) -> tuple[Walls, tuple[str, ...]]:
@@ -95,6 +103,23 @@ def _on_its_rung(
     return start, (f"{rung.level} {rung.title}: {'; '.join(missing)}", *missing)
 
 
+def _proxying(start: ZygoteStart, walls: Walls) -> "Proxying | None":
+    """How the agent's runs are proxied, if they are: they need a network of their own to be proxied from."""
+    if start.spec.network != "proxy" or NETWORK not in walls.names or not start.kill_rung:
+        return None
+    from .proxy import Proxying  # which no other agent loads
+
+    names = [name for name in start.walls if name != UID or UID in walls.names]
+    own = msgspec.structs.replace(start, spec=AgentSpec(name=start.name, network="host"))
+    first_uid, _ = range_of(start.settings, start.settings.state.dir)
+    return Proxying(start.name, start.spec, start.settings.proxy, _walls_of(own, names), first_uid)
+
+
+def _network_warnings(start: ZygoteStart, walls: Walls) -> Iterable[str]:
+    if start.spec.network == "proxy" and NETWORK not in walls.names:
+        yield 'network: "proxy" needs the wall "network", which its runs have not; they reach nothing'
+
+
 def _walls_of(start: ZygoteStart, names: Iterable[str]) -> Walls:
     """What is the server's own no run sees, wherever it lies."""
     hidden = (start.settings.state.dir, start.settings.config_file, start.paths.runtime)
@@ -112,13 +137,21 @@ def give_up_preload(control_fd: int, name: str, why: str) -> NoReturn:
 class Zygote(Actor):
     """Forks on request. `_wardens`: pid → run and attempt."""
 
-    def __init__(self, start: ZygoteStart, supervisor_pidfd: int, walls: Walls, ready: ZygoteReady) -> None:
+    def __init__(
+        self,
+        start: ZygoteStart,
+        supervisor_pidfd: int,
+        walls: Walls,
+        proxying: "Proxying | None",
+        ready: ZygoteReady,
+    ) -> None:
         super().__init__()
         self._start = start
         self._pidfds = (supervisor_pidfd, start.root_pidfd)
         self._rung = rungs.RUNGS.get(start.kill_rung)
         self._refusal = "; ".join(ready.missing)
         self._walls = walls
+        self._proxying = proxying
         self._control = socket.socket(fileno=start.control_fd)
         self._wardens: dict[int, Fork] = {}
         self.watch(self._control.fileno(), self._take)
@@ -158,15 +191,32 @@ class Zygote(Actor):
         try:
             lines = Lines()
             try:
-                child = rungs.fork_warden(rung, self._start.user_namespace)
-                if child is None:
-                    warden.main(
-                        self._start, self._walls, leaf, lines, asked, descriptors, *self._pidfds, *ids
-                    )
+                child = self._fork_with(rung, leaf, lines, asked, descriptors, ids)
             finally:
                 lines.close()
         finally:
             leaf.close()
+        return child
+
+    def _fork_with(
+        self,
+        rung: rungs.KillRung,
+        leaf: Leaf,
+        lines: Lines,
+        asked: Fork,
+        descriptors: list[int],
+        ids: tuple[int, int],
+    ) -> Child:
+        proxy = None if self._proxying is None else ProxyLink(self._proxying)
+        try:
+            child = rungs.fork_warden(rung, self._start.user_namespace)
+            if child is None:
+                warden.main(
+                    self._start, self._walls, leaf, lines, proxy, asked, descriptors, *self._pidfds, *ids
+                )
+        finally:
+            if proxy is not None:
+                proxy.close()
         return child
 
     def _forked(self, asked: Fork, child: Child) -> None:

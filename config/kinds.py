@@ -27,6 +27,10 @@ Host = Annotated[
     str,
     Meta(pattern=r"\A[^\s/]+\Z", description="a host name or address, without scheme or path"),
 ]
+AllowedHostText = Annotated[
+    str,
+    Meta(pattern=r"\A[!-~]+\Z", description="a host, an address or a network, with or without a port"),
+]
 Origin = Annotated[
     str,
     Meta(pattern=r"\Ahttps?://[^\s/*]+\Z", description="an origin such as https://example.com"),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from ipaddress import ip_address
 
+from . import allowed_hosts
 from .agents import BUILTIN
 from .errors import Problem
 from .sections import AgentSpec, Settings
@@ -84,8 +85,11 @@ def _users_for_all(settings: Settings) -> Iterator[Complaint]:
     if not pool:
         return
     first, last = (int(uid) for uid in pool.split("-"))
-    if last - first + 1 < most:
-        yield "containment.uid_pool", f"has fewer ids than runs may be live ({most}, runs.max_live): {pool}"
+    if last - first < most:  # the first is that of proxies
+        yield (
+            "containment.uid_pool",
+            f"has fewer ids than runs may be live and one more ({most}, runs.max_live): {pool}",
+        )
     if last >= 2**32 - 1:
         yield "containment.uid_pool", f"goes beyond the last user id, 4294967294: {pool}"
 
@@ -123,6 +127,11 @@ def _agent_complaints(spec: AgentSpec) -> Iterator[str]:
         yield 'has network "proxy" and no allow_hosts, so it could reach nothing; list them or say "none"'
     if spec.network != "proxy" and spec.allow_hosts:
         yield f'has allow_hosts, which only network "proxy" heeds; its network is "{spec.network}"'
+    for entry in spec.allow_hosts:
+        try:
+            allowed_hosts.parse(entry)
+        except ValueError as wrong:
+            yield f"has allow_hosts, of which one {wrong}"
 
 
 RULES: list[tuple[Reads, Rule]] = [

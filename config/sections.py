@@ -9,6 +9,7 @@ import msgspec
 
 from .kinds import (
     AgentName,
+    AllowedHostText,
     AuthMode,
     BuiltinAgent,
     ByteCount,
@@ -153,6 +154,16 @@ class ContainmentSettings(Section, frozen=True, kw_only=True):
     uid_pool: UidRange = ""
 
 
+class ProxySettings(Section, frozen=True, kw_only=True):
+    """What the proxy of a run puts up with, where its agent has `network = "proxy"`."""
+
+    max_connections: SomeCount = 64
+    max_header_bytes: SomeBytes = 16_384
+    header_timeout_s: SomeSeconds = 10.0
+    connect_timeout_s: SomeSeconds = 10.0
+    idle_timeout_s: SomeSeconds = 600.0
+
+
 class Limits(Section, frozen=True, kw_only=True):
     """What one run may use; 0 is no limit."""
 
@@ -195,7 +206,7 @@ class AgentSpec(Section, frozen=True, kw_only=True):
     env: dict[VariableName, SecretText] = {}
     preload: tuple[ModuleName, ...] = ()
     network: Network = "none"
-    allow_hosts: tuple[Host, ...] = ()
+    allow_hosts: tuple[AllowedHostText, ...] = ()
     paths: AgentPaths = AgentPaths()
     work_folder: WorkFolder = "discard"
     limits: Limits = Limits()
@@ -214,6 +225,7 @@ class Settings(Section, frozen=True, kw_only=True):
     events: EventsSettings = EventsSettings()
     supervision: SupervisionSettings = SupervisionSettings()
     containment: ContainmentSettings = ContainmentSettings()
+    proxy: ProxySettings = ProxySettings()
     limits: Limits = Limits()
     agents: dict[AgentName, AgentSpec] = {}
     config_file: DerivedText = ""

@@ -15,13 +15,16 @@ _FIRST_OF_NOBODYS, _BLOCK, _BLOCKS = 1_879_048_192, 4096, 65_000
 
 
 def range_of(settings: Settings, state_dir: str) -> tuple[int, int]:
-    """First and last id: as it is set, else of a block that this state folder picks, so that servers don't share."""
+    """First and last id: as it is set, else of a block that this state folder picks, so that servers don't share.
+
+    The first is that of all proxies, the others are for runs.
+    """
     if settings.containment.uid_pool:
         first, _, last = settings.containment.uid_pool.partition("-")
         return int(first), int(last)
     pick = int.from_bytes(hashlib.sha256(state_dir.encode()).digest()[:8], "big") % _BLOCKS
     first_id = _FIRST_OF_NOBODYS + pick * _BLOCK
-    return first_id, first_id + max(_BLOCK, settings.runs.max_live) - 1
+    return first_id, first_id + max(_BLOCK, settings.runs.max_live + 1) - 1
 
 
 class UidPool:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 from ...config.sections import AgentSpec
+from .. import proxy_variables
 from ..errors import WallFailed
 from ..messages import Place
 from . import linux, seccomp
@@ -45,6 +46,7 @@ _HOLDS = {
 }
 _USER_NAME = "runward"
 _HOST_NAME = "localhost"  # that every machine can resolve
+_BACKLOG = 128  # connections to the proxy that wait
 _SIOCSIFFLAGS, _IFF_UP, _IFF_RUNNING = 0x8914, 0x1, 0x40  # netdevice(7)
 _LOOPBACK_UP = struct.pack("16sH22x", b"lo", _IFF_UP | _IFF_RUNNING)
 
@@ -55,6 +57,8 @@ def held(names: Collection[str], spec: AgentSpec) -> dict[str, str]:
     for name in of_agent(names, spec):
         for axis, mechanism in _HOLDS[name].items():
             found.setdefault(axis, []).append(mechanism)
+    if NETWORK in names and spec.network == "proxy":
+        found["network"].append("proxy")
     if NETWORK not in names and SECCOMP in names and spec.network != "host":
         found["network"] = ["seccomp"]  # not even sockets
     if MOUNTS in names and spec.limits.work_folder_bytes and spec.work_folder != "keep":
@@ -101,16 +105,17 @@ class Walls:
         who = {"USER": _USER_NAME, "LOGNAME": _USER_NAME} if UID in self.names else {}
         return where | who
 
-    def raise_all(self, place: Place) -> None:
+    def raise_all(self, place: Place, gate_fd: int | None = None) -> None:
         """For the calling process and all that it will start; it is then in its work folder.
 
+        `gate_fd`: a socket to the run's proxy, which gets what listens for it in the run's network; closed then.
         Raises `WallFailed`, naming the one that failed.
         """
         parent = os.getppid()
         linux.set_no_new_privileges()
         if self._namespaces:  # a container may refuse the call, whatever is asked for
             _raise("namespaces", lambda: linux.unshare(self._namespaces))
-        for name, step in self._steps(place):
+        for name, step in self._steps(place, gate_fd):
             if name in self.names:
                 _raise(name, step)
         if UID in self.names:
@@ -118,7 +123,7 @@ class Walls:
         if self._may_look_at_itself:
             linux.set_dumpable(True)
 
-    def _steps(self, place: Place) -> Iterable[tuple[str, Callable[[], None]]]:
+    def _steps(self, place: Place, gate_fd: int | None) -> Iterable[tuple[str, Callable[[], None]]]:
         """What follows the namespaces."""
         uid = place.uid if UID in self.names else 0
         if self._view is not None:
@@ -129,7 +134,7 @@ class Walls:
             os.chdir(place.work)
             os.environ.update({"HOME": place.work, "TMPDIR": place.temporary} | self._given)
         yield UTS, lambda: socket.sethostname(_HOST_NAME)
-        yield NETWORK, _loopback_up
+        yield NETWORK, partial(_network_up, gate_fd)
         yield LANDLOCK, partial(self._landlock, place)
         if uid:
             yield UID, partial(_become, uid)
@@ -174,6 +179,13 @@ def _become(uid: int) -> None:
     os.setresuid(uid, uid, uid)
 
 
-def _loopback_up() -> None:
+def _network_up(gate_fd: int | None) -> None:
+    """Have a loopback, and nothing else but, where there is a proxy, what hands connections to it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as any_socket:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, _LOOPBACK_UP)
+    if gate_fd is not None:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as listening:
+            listening.bind(("127.0.0.1", proxy_variables.PORT))
+            listening.listen(_BACKLOG)
+            with socket.socket(fileno=gate_fd) as gate:
+                socket.send_fds(gate, [b"\0"], [listening.fileno()])

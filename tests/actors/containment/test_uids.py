@@ -24,9 +24,9 @@ def test_one_state_folder_has_the_same_ones_again_and_another_has_others() -> No
     assert range_of(settings(), "/a") != range_of(settings(), "/b")
 
 
-def test_there_is_one_for_each_run_that_may_be_live() -> None:
+def test_there_is_one_for_each_run_that_may_be_live_and_one_for_proxies() -> None:
     first, last = range_of(settings(max_live=10_000), "/a")
-    assert last - first + 1 == 10_000
+    assert last - first + 1 == 10_001
 
 
 def test_they_can_be_set() -> None:
