@@ -52,7 +52,7 @@ class ProxyLink:
         return self._told_fd, self._pidfd
 
     def fork(self, run_id: str) -> None:
-        """Fork the proxy, which then waits for the agent. Raises OSError. In the warden, which closes the rest then."""
+        """In the warden: fork the proxy, which then waits for the agent's process. Raises OSError."""
         warden_pid = os.getpid()
         child = linux.clone_process()
         if child is None:

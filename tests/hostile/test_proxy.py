@@ -16,7 +16,7 @@ from ..support.server import Server, agent
 from ..support.waiting import AT_LAST_S, until
 from .houses import house, places_where
 
-PLACES = places_where(lambda who, rung: rung == "pidns" or (who == "as_is" and rung == "scope"))
+PLACES = places_where(lambda who, rung: rung == "pidns" or (who == "as_is" and rung == "uid"))
 
 
 class Listed(ThreadingHTTPServer):
