@@ -16,6 +16,7 @@ from .forgetting import Forgetting
 from .journal import erasing
 from .journal.patient import PatientWriter
 from .register import Register
+from .replays import KEPT_S
 
 LOOK_EVERY_S = 1.0
 SLICE_EVERY_S = 0.02
@@ -55,6 +56,7 @@ class Retaining:
         if not self._house.journal.held_up:
             busy = self._remove() or busy
             busy = self._trim() or busy
+            busy = self._drop_keys() or busy
         self._house.after(SLICE_EVERY_S if busy else LOOK_EVERY_S, self._look)
 
     def _remove(self) -> bool:
@@ -86,6 +88,14 @@ class Retaining:
                 self._to_see.append(key)
                 break
         return bool(self._to_see)
+
+    def _drop_keys(self) -> bool:
+        """Idempotency-Keys that have expired, and whose runs may be gone long since."""
+        expired = self._house.now() - KEPT_S
+        found = self._house.journal.holdings.has_keys_before(expired)
+        if found:
+            self._house.journal.drop_keys(expired)
+        return found
 
     def _walk(self) -> list[int]:
         found = self._house.journal.holdings.runs_after(self._walked, WALKED_AT_ONCE)

@@ -16,6 +16,7 @@ ENDED = (
     "SELECT key, run_id, updated_at FROM run INDEXED BY run_by_end"
     " WHERE status IN ('completed', 'failed', 'cancelled') ORDER BY updated_at LIMIT ?"
 )
+KEYS_BEFORE = "SELECT 1 FROM idempotency WHERE at < ? LIMIT 1"
 NEWEST = "SELECT last, upto FROM batch WHERE run = ? ORDER BY first DESC LIMIT 1"
 GIVEN_BYTES = "SELECT length(data) FROM given WHERE run = ?"
 OLDEST = (
@@ -79,6 +80,10 @@ class Holdings:
     def runs_after(self, key: int, limit: int) -> list[int]:
         """The keys that come after this one."""
         return [found for (found,) in self._database.execute(RUNS_AFTER, (key, limit))]
+
+    def has_keys_before(self, at: float) -> bool:
+        """Whether there are Idempotency-Keys that were noted before then (Unix seconds)."""
+        return self._database.execute(KEYS_BEFORE, (at,)).fetchone() is not None
 
     def extent(self, key: int) -> Extent:
         """Of one run; zeros if it has no event."""

@@ -10,10 +10,11 @@ import pytest
 from runward.actors import logs, retaining
 from runward.actors.actor import Timer
 from runward.actors.forgetting import Forgetting
-from runward.actors.journal import erasing
+from runward.actors.journal import erasing, keyed
 from runward.actors.journal.patient import PatientWriter
 from runward.actors.journal.reader import Reader
 from runward.actors.records import RunRecord, Status
+from runward.actors.replays import KEPT_S
 from runward.actors.retaining import Retaining
 from runward.http.paging import Gap, page
 
@@ -169,6 +170,18 @@ def test_an_idempotency_key_outlives_its_run(house: House) -> None:
     house.pass_time(5)
     assert house.runs() == []
     assert house.journal.noted_key("alice", "k", 0.0) == ("run_1", b"hash")
+
+
+def test_keys_that_have_expired_go_though_no_other_comes(house: House) -> None:
+    key = house.run("run_1")
+    for number in range(3 * keyed.DROPPED_AT_ONCE):
+        house.journal.note_key("alice", f"old {number}", key, b"", house.now())
+    house.time_s += KEPT_S
+    house.journal.note_key("alice", "new", key, b"", house.now())
+    house.keep()
+    house.pass_time(2)
+    assert not house.journal.holdings.has_keys_before(house.now() - KEPT_S)
+    assert house.journal.noted_key("alice", "new", 0.0) is not None
 
 
 @pytest.mark.parametrize("ended", [True, False], ids=["ended", "live"])
