@@ -42,7 +42,7 @@ class Witness:
         pytest.param("pidns", 2, id="short"),
         *(
             pytest.param(rung, 20, id=rung, marks=[pytest.mark.slow, pytest.mark.timeout(900)])
-            for rung in ("pidns", "subreaper")
+            for rung in ("pidns", "uid", "subreaper")
         ),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from ..support.rungs import skip_unless_held
 from .storms import RESTART, Damage, Storm, blow
 
-RUNGS = ["pidns", "subreaper"]
+RUNGS = ["pidns", pytest.param("uid", marks=pytest.mark.slow), "subreaper"]
 ROLES = ["supervisor", "facade", "warden", "zygote", "agent"]
 
 
