@@ -11,7 +11,7 @@ from . import agent, birth, command, limits, preloading, stack_pipe
 from .agent_link import PIPE_BYTES
 from .containment import linux, oom, rlimits
 from .containment.leaf import Leaf
-from .containment.walls import Walls
+from .containment.walls import UID, Walls
 from .ending import EXIT_FAILED
 from .errors import WallFailed
 from .messages import Fork
@@ -118,7 +118,7 @@ def _be_agent(
             (link_fd, up_fd, stack_fd) if gate_fd is None else (link_fd, up_fd, stack_fd, gate_fd)
         )
         stack_pipe.answer_by(stack_fd)
-        _bind(start, asked, 0 if gate_fd is None else _PROXYS_THREADS)
+        _bind(start, asked, UID in walls.names, 0 if gate_fd is None else _PROXYS_THREADS)
         _raise_walls(walls, asked, up_fd, gate_fd)
         if start.spec.command:
             command.main(link_fd, up_fd, start.spec.command, start.spec.env)
@@ -130,10 +130,12 @@ def _be_agent(
         os._exit(1)
 
 
-def _bind(start: ZygoteStart, asked: Fork, beside: int) -> None:
-    """To the limits that the kernel holds for each process. `beside`: threads that are ours, and of the same user."""
+def _bind(start: ZygoteStart, asked: Fork, own_user: bool, beside: int) -> None:
+    """To the limits that the kernel holds for each process. `beside`: threads that are ours, and of the same user
+    unless the agent is to have its own."""
     if asked.rlimits:
-        rlimits.bind(0, asked.rlimits, limits.own_threads(start.spec) + beside)
+        ours = limits.own_threads(start.spec) + (0 if own_user else beside)
+        rlimits.bind(0, asked.rlimits, ours, own_user)
     if asked.watched:
         rlimits.fence(0, asked.watched)
 

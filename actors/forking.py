@@ -64,8 +64,8 @@ class Forking:
         self._root_pidfd = os.pidfd_open(os.getppid())
         self.leaves = Leaves(start.found.places, start.state_dir)
         self.folders = WorkFolders(actor, start.state_dir, start.found.walls_held)
-        self._holders = holders(start.found).limits
         own_users = UID in start.found.walls_held
+        self._holders = holders(start.found, own_users).limits
         first_uid, last_uid = uids.range_of(start.settings, start.state_dir)
         self._uids = UidPool(first_uid + 1, last_uid) if own_users else None
         self._boot_id = boot_id

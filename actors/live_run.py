@@ -98,6 +98,9 @@ class House(Protocol):
     def containment_of(self, agent: str) -> Containment:
         """What holds every run of this agent, beside its limits."""
 
+    def holders_of(self, agent: str) -> Holders:
+        """Who holds the limits of this agent's runs."""
+
     def publish(self, run_id: str, published: Published, blob: bytes) -> None:
         """To the feed."""
 
@@ -307,7 +310,7 @@ class LiveRun:
         self._relax()
         now = self._house.now()
         self.record.status, self.record.started_at = Status.RUNNING, self.record.started_at or now
-        held = self._house.holders
+        held = self._house.holders_of(self.record.agent)
         self.record.containment = limits.containment(
             self._house.containment_of(self.record.agent), self.record.limits, held.limits, held.gaps
         )

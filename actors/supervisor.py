@@ -16,7 +16,7 @@ from . import birth, lifecycle, readoption, survivors, wire
 from .actor import Actor
 from .commands import Commands
 from .containment import walls
-from .containment.holders import holders
+from .containment.holders import Holders, holders
 from .containment.oom import OomKills
 from .containment.rungs import RUNGS
 from .errors import BadMessage
@@ -101,6 +101,7 @@ class Supervisor(Actor):
         self.journal = journal
         self.rung = RUNGS[start.found.rung]
         self.holders = holders(start.found)
+        self._own_users_holders = holders(start.found, own_users=True)
         self._oom_kills = OomKills()
         self._quarantine = Quarantine(self, self._quarantine_changed)
         self._containments: dict[object, Containment] = {}
@@ -269,12 +270,17 @@ class Supervisor(Actor):
         names, missing = self._forking.walls(agent)
         known = self._containments.get((agent, names))
         if known is None:
+            held = self.holders_of(agent)
             known = self._containments[agent, names] = Containment(
                 kill=self._forking.rung(agent).level,
-                applied={**walls.held(names, self._settings.agents[agent]), **self.holders.everywhere},
-                missing=[*self._start.found.missing, *missing, *self.holders.missing],
+                applied={**walls.held(names, self._settings.agents[agent]), **held.everywhere},
+                missing=[*self._start.found.missing, *missing, *held.missing],
             )
         return known
+
+    def holders_of(self, agent: str) -> Holders:
+        """Who holds the limits of this agent's runs."""
+        return self._own_users_holders if walls.UID in self._forking.walls(agent)[0] else self.holders
 
     def publish(self, run_id: str, published: Published, blob: bytes) -> None:
         """To the feed."""

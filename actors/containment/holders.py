@@ -1,7 +1,8 @@
 """What holds each limit of a run here, as far as this machine lets it. Pure.
 
 Kinds of holder, the surer first: a `cgroup` bounds all processes of a run together, a `tmpfs` what they write; an
-`rlimit` bounds each of them, or, for `pids` in a user namespace of the run's own, all; the `warden` counts and kills.
+`rlimit` bounds each of them, or, for `pids` of a user or in a user namespace of the run's own, all; the `warden`
+counts and kills.
 """
 
 import msgspec
@@ -28,8 +29,8 @@ class Holders(msgspec.Struct, frozen=True):
     missing: tuple[str, ...]
 
 
-def holders(found: Found) -> Holders:
-    """Of every run here."""
+def holders(found: Found, own_users: bool = False) -> Holders:
+    """Of every run here; with `own_users`, of every one that has a user of its own."""
     by_cgroup = {controller for place in found.places for controller in place.controllers}
     limits, gaps = dict(_ALWAYS), dict[str, str]()
     limits["memory_bytes"] = CGROUP if "memory" in by_cgroup else WARDEN
@@ -39,7 +40,7 @@ def holders(found: Found) -> Holders:
         )
     if "pids" in by_cgroup:
         limits["pids"] = CGROUP
-    elif found.user_namespace:
+    elif found.user_namespace or own_users:
         limits["pids"] = RLIMIT
     else:
         gaps["pids"] = f"pids: nothing holds it; no cgroup: {_no(found, 'pids')}"

@@ -55,7 +55,7 @@ def _rungs(found: Found) -> list[RungReport]:
 
 
 def _limits(found: Found) -> list[HeldReport]:
-    held = holders(found)
+    held = holders(found, walls.UID in found.walls_held)
     named = list(dict.fromkeys([*held.limits, *held.gaps]))
     limits = [HeldReport(name, held.limits.get(name), held.gaps.get(name)) for name in sorted(named)]
     weight = HeldReport("cpu_weight", held.everywhere.get("cpu_weight"), next(iter(held.missing), None))

@@ -13,18 +13,19 @@ _BY_NAME = {
     "file_bytes": resource.RLIMIT_FSIZE,
     "pids": resource.RLIMIT_NPROC,
 }
-_WARDENS = 1  # of the user that the agent is in its namespace, beside the agent's own
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _LEAST_SLACK_BYTES = 1 << 26
 
 
-def bind(pid: int, limits: Mapping[str, float], own_threads: int) -> None:
+def bind(pid: int, limits: Mapping[str, float], own_threads: int, own_user: bool = False) -> None:
     """Set these, by their names in the settings, for the agent of this pid (0: the caller) and all that it starts.
 
-    `own_threads`: those in the agent's process that are ours, and not counted as the agent's.
+    `own_threads`: those in the agent's process that are ours, and not counted as the agent's. `own_user`: it is to be
+    a user that its warden is not.
     """
+    ours = own_threads + (not own_user)
     for name, limit in limits.items():
-        _set(pid, _BY_NAME[name], int(limit) + (own_threads + _WARDENS if name == "pids" else 0))
+        _set(pid, _BY_NAME[name], int(limit) + (ours if name == "pids" else 0))
 
 
 def fence(pid: int, limits: Mapping[str, float]) -> None:

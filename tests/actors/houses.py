@@ -8,7 +8,7 @@ import msgspec
 
 from runward.actors.actor import Timer
 from runward.actors.containment.findings import Found
-from runward.actors.containment.holders import holders
+from runward.actors.containment.holders import Holders, holders
 from runward.actors.containment.rungs import PIDNS
 from runward.actors.lifecycle import Admitted, Recorded, StopPlan, StopWanted, WardenForked, WardenGone
 from runward.actors.live_run import LiveRun
@@ -96,6 +96,9 @@ class FakeHouse:
 
     def clock(self) -> float:
         return self.time_s
+
+    def holders_of(self, _agent: str) -> Holders:
+        return self.holders
 
     def kill_leaf(self, run: LiveRun) -> None:
         self.leaves_killed.append(run)

@@ -135,6 +135,12 @@ def test_on_every_machine_every_limit_is_held_or_said_to_be_missing(found: Found
     assert all(gap.startswith(f"{limits.axis(name)}: ") for name, gap in here.gaps.items())
 
 
+def test_without_cgroups_the_processes_of_a_user_are_limited_where_a_run_has_one_of_its_own() -> None:
+    assert "pids" in holders(Found(rung="uid")).gaps
+    assert holders(Found(rung="uid"), own_users=True).limits["pids"] == "rlimit"
+    assert "pids" not in holders(Found(rung="uid"), own_users=True).gaps
+
+
 def test_a_breach_has_a_reason_unless_the_kernel_only_refuses_a_call() -> None:
     here = holders(Found(rung="pidns"))
     by_warden = {name for name, holder in here.limits.items() if holder == "warden"}

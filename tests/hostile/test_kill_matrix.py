@@ -100,7 +100,8 @@ class Matrix:
 
     def _survivors(self) -> list[str]:
         """All that lives and was not there before the first trial, but for who takes work folders away: ours."""
-        return [told for told in described(self._counted.alive() - self._own) if "janitor" not in told]
+        told = described(self._counted.alive() - self._own)
+        return [each for each in told if "'runward: janito'" not in each]  # the kernel keeps 15 letters
 
     def check_own(self) -> None:
         """None of the server's own processes was hurt."""

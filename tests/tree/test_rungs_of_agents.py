@@ -18,7 +18,7 @@ from ..support.waiting import AT_LAST_S, until
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root's runs have users of their own")
 
 MARK = 86_423  # how long a daemon sleeps
-NO_PID_NAMESPACE = {"clone3": errno.ENOSYS}
+NO_PID_NAMESPACE = {"clone3": errno.ENOSYS, "cgroups": errno.EROFS}
 
 
 def served(folder: Path, **containment: Any) -> Iterator[Server]:
@@ -29,7 +29,11 @@ def served(folder: Path, **containment: Any) -> Iterator[Server]:
     closed.chmod(0o700)
     config = {
         "containment": containment,
-        "agents": {"open": agent("acting", "act"), "closed": {"entrypoint": f"{closed}/acting.py:act"}},
+        "agents": {
+            "open": agent("acting", "act"),
+            "closed": {"entrypoint": f"{closed}/acting.py:act", "limits": {"pids": 10}},
+            "fill": agent("filling", "fill", limits={"pids": 10}),
+        },
     }
     with running(folder, config, without=NO_PID_NAMESPACE) as server:
         yield server
@@ -43,6 +47,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     yield from served(tmp_path_factory.mktemp("strict"), require=["kill>=K2"])
+
+
+def test_without_cgroups_a_user_of_its_own_limits_the_processes_of_a_run(server: Server) -> None:
+    both = [server.client.start("fill", "processes") for _ in range(2)]
+    for run in map(server.client.ended, both):
+        assert (run["output"], run["containment"]["applied"]["pids"]) == (10, "rlimit")
+    held = server.client.ended(server.client.start("closed"))["containment"]
+    assert "pids" not in held["applied"]
+    assert [each for each in held["missing"] if each.startswith("pids: nothing holds it")]
 
 
 @pytest.mark.slow

@@ -46,6 +46,13 @@ def test_a_limit_is_hard_at_once(name: str, kind: int, limit: int, held: int) ->
     )
 
 
+def test_who_has_a_user_of_its_own_shares_it_with_no_warden() -> None:
+    held = of_a_child(
+        lambda pid: rlimits.bind(pid, {"pids": 10.0}, own_threads=1, own_user=True), resource.RLIMIT_NPROC
+    )
+    assert held == (11, 11)
+
+
 def test_nothing_is_set_that_is_not_named() -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     assert of_a_child(lambda pid: rlimits.bind(pid, {"open_files": 9.0}, 0), resource.RLIMIT_FSIZE) == before
