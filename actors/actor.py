@@ -21,6 +21,7 @@ from .news import News
 Callback = Callable[[], None]
 Pump = Callable[[], bool]
 _FOREVER = -1.0
+_FEW_TIMERS = 1000  # are no matter, even if all of them are cancelled
 _LONGEST_S = 86_400.0  # epoll_wait(2) takes no more than 2**31 ms; who has longer looks again
 
 
@@ -47,6 +48,7 @@ class Actor:
         self._callbacks: dict[int, Callback] = {}
         self._pumps: list[tuple[News, Pump]] = []
         self._timers: list[tuple[float, int, Timer]] = []
+        self._most_timers = _FEW_TIMERS
         self._order = itertools.count()
         self._asked: dict[Hashable, tuple[Timer, Callable[[Any], None]]] = {}
         self._signals: dict[int, Callback] = {}
@@ -84,6 +86,8 @@ class Actor:
         """Call back once, `delay_s` from now."""
         timer = Timer(self.clock() + delay_s, callback)
         heapq.heappush(self._timers, (timer.due, next(self._order), timer))
+        if len(self._timers) > self._most_timers:
+            self._drop_cancelled()
         return timer
 
     def on_signal(self, number: int, callback: Callback) -> None:
@@ -171,6 +175,12 @@ class Actor:
             for fd in self._wakeup:
                 os.close(fd)
             self._wakeup = None
+
+    def _drop_cancelled(self) -> None:
+        """Those that are due in an hour would be kept till then, however many there come to be."""
+        self._timers = [each for each in self._timers if each[2].callback is not None]
+        heapq.heapify(self._timers)
+        self._most_timers = max(_FEW_TIMERS, 2 * len(self._timers))
 
     def _wait_s(self) -> float:
         for news, _ in self._pumps:

@@ -6,6 +6,7 @@ accepts on a socket that listens on the loopback inside the agent's network, whi
 code of the agent's and handed over; from there nothing leads but through here. It ends with its run.
 """
 
+import contextlib
 import fcntl
 import mmap
 import os
@@ -27,7 +28,9 @@ from .records import NetworkUse
 from .resolving import Resolver
 
 NICENESS = 5  # what it does is done for an agent
+PAUSE_S = 0.1  # when nothing can be accepted
 MOST_REFUSALS = 32  # distinct ones that are told; all are counted
+SPARE_DESCRIPTORS = 64
 SIZE_BYTES = 1 << 20  # of its folder, which it has no use for
 _USE = struct.Struct("=4Q")
 
@@ -76,6 +79,7 @@ class Proxying:
             birth.read_nothing()
             birth.keep_only((gate_fd, told_fd))
             os.nice(NICENESS)
+            birth.allow_descriptors(2 * self.settings.max_connections + SPARE_DESCRIPTORS)
             listening = _received(gate_fd)
             self._wall_in()
             Proxy(self.reachable, self.settings, listening, told_fd, tally).run()
@@ -119,8 +123,12 @@ class Proxy(Actor):
     def _accept(self) -> None:
         try:
             client, _ = self._listening.accept()
-        except OSError:
+        except (BlockingIOError, ConnectionAbortedError):
             return  # it left again
+        except OSError:  # for want of descriptors, or of memory
+            self.unwatch(self._listening.fileno())
+            self.after(PAUSE_S, lambda: self.watch(self._listening.fileno(), self._accept))
+            return
         client.setblocking(False)
         self._tally.connections += 1
         connection = Connection(self, client, lambda: self._closed(connection))
@@ -147,7 +155,8 @@ class Proxy(Actor):
         self._tally.refused += 1
         if why not in self._told and len(self._told) < MOST_REFUSALS:
             self._told.add(why)
-            os.write(self._told_fd, why.encode() + b"\n")
+            with contextlib.suppress(BlockingIOError):  # a pipe of a user who has too many may be very short
+                os.write(self._told_fd, why.encode() + b"\n")
 
     def sent(self, size: int) -> None:
         """To a server."""

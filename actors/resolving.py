@@ -13,6 +13,7 @@ from .actor import Actor
 from .reachable import Address, plain
 
 MOST_THREADS = 4
+MOST_WAITING = 256
 
 #: Called with what a name leads to, in the order to be tried; with nothing and the reason where there is nothing.
 Told = Callable[[list[Address], str], None]
@@ -31,6 +32,9 @@ class Resolver:
 
     def resolve(self, host: str, told: Told) -> None:
         """`told` is called in a later turn, however long that takes: resolv.conf(5) has the deadlines."""
+        if self._unanswered >= MOST_WAITING:
+            self._actor.after(0, lambda: told([], "too many names are being looked up"))
+            return
         self._unanswered += 1
         if self._threads < min(self._unanswered, MOST_THREADS):
             self._threads += 1

@@ -32,6 +32,16 @@ def test_a_timer_fires_once_and_not_before_it_is_due(actor: Recorder, clock: Clo
         assert actor.turn_at_once().log == log
 
 
+def test_cancelled_timers_are_not_kept_until_they_would_be_due(actor: Recorder, clock: Clock) -> None:
+    kept = [actor.after(float(n), actor.note(n)) for n in range(5)]
+    for _ in range(20_000):
+        actor.after(3600.0, actor.note("never")).cancel()
+    assert len(actor._timers) <= 1_100
+    assert all(timer.callback is not None for timer in kept)
+    clock.time_s += 5
+    assert actor.turn_at_once().log == list(range(5))
+
+
 def test_timers_fire_in_the_order_in_which_they_are_due(actor: Recorder, clock: Clock) -> None:
     for delay_s in (3.0, 1.0, 2.0, 1.0):
         actor.after(delay_s, actor.note(delay_s))

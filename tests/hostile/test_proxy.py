@@ -16,7 +16,13 @@ from ..support.server import Server, agent
 from ..support.waiting import AT_LAST_S, until
 from .houses import house, places_where
 
-PLACES = places_where(lambda who, rung: rung == "pidns" or (who == "as_is" and rung == "uid"))
+PLACES = [
+    *places_where(lambda who, rung: (who, rung) == ("as_is", "pidns")),
+    *(
+        pytest.param(place, marks=pytest.mark.slow, id="-".join(place))
+        for place in [("ordinary", "pidns"), ("as_is", "uid"), ("as_is", "scope")]
+    ),
+]
 
 
 class Listed(ThreadingHTTPServer):
