@@ -101,7 +101,7 @@ class Matrix:
     def _survivors(self) -> list[str]:
         """All that lives and was not there before the first trial, but for who takes work folders away: ours."""
         told = described(self._counted.alive() - self._own)
-        return [each for each in told if "'runward: janito'" not in each]  # the kernel keeps 15 letters
+        return [each for each in told if "janito" not in each]  # of its title the kernel may keep 15 letters
 
     def check_own(self) -> None:
         """None of the server's own processes was hurt."""

@@ -130,6 +130,7 @@ def test_many_runs_one_after_another_are_held_alike(case: Case, client: Client) 
 
 REQUIRED: list[tuple[dict[str, int], str, str]] = [
     ({"clone3": errno.ENOSYS}, "kill>=K3", "Function not implemented (ENOSYS"),
+    (CONTAINER, "kill>=K2", "K2 user of its own: wall uid: Permission denied (EACCES, /"),
     (CONTAINER | NO_LANDLOCK, "kill>=K1", "signal_scope: Function not implemented (ENOSYS"),
     (NO_CGROUPS, "kill>=K4", "Read-only file system (EROFS, /sys/fs/cgroup"),
     (NO_CGROUPS, "memory", "Read-only file system (EROFS, /sys/fs/cgroup"),
