@@ -28,7 +28,7 @@ from .containment.finding_out import find_out
 from .containment.findings import Found
 from .containment.leaves import Leaves
 from .containment.probe import check_required
-from .containment.reaping import own_children, reap_dead
+from .containment.reaping import has_ended, own_children, reap_dead
 from .errors import BadMessage, ContainmentMissing, StateFolderUnusable
 from .estate import Estate
 from .journal.lock import StateLock
@@ -195,24 +195,35 @@ class Root(Actor):
                     self._sweep_for(role, keep)
 
     def _sweep_for(self, supervisor: Kept, keep: list[int]) -> None:
-        """If one of ours ends meanwhile, that is heard of afterwards: who takes its place is no orphan, nor asked."""
+        """Only while it lives: then all wardens that it has forked since come here, and its list is too old for them.
+
+        If one of ours ends meanwhile, that is heard of afterwards: who takes its place is no orphan, nor asked.
+        """
         ended: list[tuple[int, int]] = []
-        supervisor.tell(OrphansSwept(self._sweep(keep, lambda pid, status: ended.append((pid, status)))))
+        asker = supervisor.pid
+        left = self._sweep(
+            keep, lambda: not has_ended(asker), lambda pid, status: ended.append((pid, status))
+        )
+        if left is not None:
+            supervisor.tell(OrphansSwept(left))
         for pid, status in ended:
             self._reaped(pid, status)
 
-    def _sweep(self, keep: list[int], reaped: Callable[[int, int], None]) -> list[int]:
-        """End what lost its parent and came here, all but `keep`. Blocks until it is gone, at most some seconds."""
+    def _sweep(
+        self, keep: list[int], wanted: Callable[[], bool], reaped: Callable[[int, int], None]
+    ) -> list[int] | None:
+        """End what lost its parent and came here, all but `keep`, and tell what is left; None: no longer `wanted`.
+
+        Blocks until it is gone, at most some seconds.
+        """
         ours = {role.pid for role in self.cast.all()} | {self._renewing.pid, *keep}
-
-        def kill_round() -> None:
-            for pid in set(own_children()) - ours:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-
         deadline = time.monotonic() + SWEEP_S
         while (left := set(own_children()) - ours) and time.monotonic() < deadline:
-            kill_round()
+            if not wanted():  # asked after the look at who is here
+                return None
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             reap_dead(reaped)
             os.sched_yield()
         return sorted(left)
@@ -382,9 +393,8 @@ class Root(Actor):
         for role in reversed(self.cast.all()):
             role.kill()
             role.pid = 0
-        self._sweep(
-            [], lambda _pid, _status: None
-        )  # wardens, if they are still there, would wait for another supervisor
+        # Wardens, if they are still there, would wait for another supervisor.
+        self._sweep([], lambda: True, lambda _pid, _status: None)
         self._reap_all()
         Leaves(self._estate.found.places, str(self._state_dir)).remove_all()
         front_door.forget_server(self._state_dir)

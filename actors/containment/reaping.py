@@ -113,6 +113,14 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def has_ended(pid: int) -> bool:
+    """Whether this child is dead, or was reaped before; it is not reaped here."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
 def reap_dead(reaped: Callable[[int, int], None]) -> bool:
     """Reap the children that are dead by now, without waiting. False when there is no child at all."""
     while True:

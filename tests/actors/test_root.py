@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -36,24 +36,62 @@ def _a_root(folder: Path) -> root.Root:
     return root.Root(settings, None, estate, front_door.listen(settings.http), StateLock(folder))
 
 
-def test_a_supervisor_that_dies_while_root_sweeps_for_it_gets_a_successor_that_is_not_swept_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def work() -> dict[str, Any]:
+class Swept(NamedTuple):
+    """What came of a sweep: who of them was left, who was started meanwhile, and what root answered."""
+
+    orphan: bool
+    kept: bool
+    successors_left: list[bool]
+    answer: bytes
+
+
+def _swept(folder: Path, dies: str) -> Swept:
+    """A supervisor asks for a sweep, and is killed before it, or amid it; or a facade is amid it, or nobody."""
+    with pytest.MonkeyPatch.context() as patch:
         started: list[int] = []
-        monkeypatch.setattr(Kept, "start", lambda *_: started.append(_idle()))
-        its = _a_root(tmp_path)
+        patch.setattr(Kept, "start", lambda *_: started.append(_idle()))
+        its = _a_root(folder)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        orphan, supervisor = _idle(), _idle()
-        role = its.cast.supervisor
-        role.hold(Member(supervisor, ours.detach()), lambda _: None)
-        os.kill(supervisor, signal.SIGKILL)
-        os.waitid(os.P_PID, supervisor, os.WEXITED | os.WNOWAIT)
-        its.hear(role, wire.encode(SweepOrphans([])))
+        theirs.setblocking(False)
+        orphan, kept, supervisor, facade = _idle(), _idle(), _idle(), _idle()
+        its.cast.supervisor.hold(Member(supervisor, ours.detach()), lambda _: None)
+        its.cast.facades[0].hold(Member(facade, socket.socket().detach()), lambda _: None)
+        doomed = {"supervisor": supervisor, "facade": facade}.get(dies)
+        if doomed is not None:
+            os.kill(doomed, signal.SIGKILL)
+            os.waitid(os.P_PID, doomed, os.WEXITED | os.WNOWAIT)
+        its.hear(its.cast.supervisor, wire.encode(SweepOrphans([kept])))
         left = own_children()
         for pid in left:
             os.kill(pid, signal.SIGKILL)
-        answer = wire.to_role.decode(theirs.recv(100))
-        return {"orphan": orphan in left, "started": started == left, "answer": answer == OrphansSwept([])}
+        try:
+            answer = theirs.recv(100)
+        except BlockingIOError:
+            answer = b""
+        return Swept(orphan in left, kept in left, [pid in left for pid in started], answer)
 
-    assert in_a_fork(work) == {"orphan": False, "started": True, "answer": True}
+
+SWEPT = wire.encode(OrphansSwept([])).hex()
+
+
+def _in_a_fork(folder: Path, dies: str) -> list[Any]:
+    def work() -> list[Any]:
+        swept = _swept(folder, dies)
+        return [*swept[:3], swept.answer.hex()]
+
+    told: list[Any] = in_a_fork(work)
+    return told
+
+
+def test_a_sweep_ends_every_orphan_but_those_that_are_to_be_kept(tmp_path: Path) -> None:
+    assert _in_a_fork(tmp_path, "nobody") == [False, True, [], SWEPT]
+
+
+def test_who_ends_amid_a_sweep_gets_a_successor_that_is_not_swept_away(tmp_path: Path) -> None:
+    assert _in_a_fork(tmp_path, "facade") == [False, True, [True], SWEPT]
+
+
+def test_for_a_supervisor_that_is_dead_nothing_is_swept_for_its_wardens_have_come_here(
+    tmp_path: Path,
+) -> None:
+    assert _in_a_fork(tmp_path, "supervisor")[0] is True
