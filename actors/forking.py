@@ -245,7 +245,8 @@ class Forking:
         if run.record.warden is not None:
             run.pidfd = birth.pidfd_of(run.record.warden, self._boot_id)
         if run.pidfd is None:
-            self._prove(run)
+            # Once all are taken up: a sweep spares the wardens that are known then.
+            self._actor.after(0, lambda: self._prove(run))
         else:
             self._actor.watch(run.pidfd, lambda: self._exited(run))
 

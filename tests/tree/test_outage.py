@@ -103,6 +103,18 @@ def test_an_end_that_no_supervisor_saw_is_told_by_the_warden_to_the_next(
     _check_numbers(server.client.events(run_id))
 
 
+def test_a_warden_that_died_meanwhile_costs_its_own_run_and_no_other(server: Server, tmp_path: Path) -> None:
+    """The older of the two, so that it is taken up before the other one is known again."""
+    dies, lives = (_waits(server.client, tmp_path / "go") for _ in range(2))
+    warden = server.member(f"warden {dies}").pid
+    with _no_supervisor(server):
+        os.kill(warden, signal.SIGKILL)
+        _await_end(server, warden)
+    assert server.client.ended(dies)["reason"] == "lost"
+    (tmp_path / "go").touch()
+    assert server.client.ended(lives)["output"] == "went"
+
+
 def test_an_agent_that_says_more_than_may_wait_is_held_up_and_nothing_of_it_is_lost(
     server: Server, tmp_path: Path
 ) -> None:
