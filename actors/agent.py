@@ -19,6 +19,7 @@ from queue import SimpleQueue
 from typing import Any, NoReturn
 
 from ..config.sections import AgentSpec
+from . import birth
 from .calling import FunctionCall
 from .channel import Channel, claim_line
 from .conversation import Conversation
@@ -31,17 +32,23 @@ from .run import Run
 
 
 def main(
-    link_fd: int, up_fd: int, spec: AgentSpec, run_id: str, max_event_bytes: int = 1_048_576
+    link_fd: int,
+    up_fd: int,
+    spec: AgentSpec,
+    run_id: str,
+    max_event_bytes: int = 1_048_576,
+    spare: bool = False,
 ) -> NoReturn:
     """Live one run and exit. Called by the warden in the forked child, with its end of the link.
 
-    `max_event_bytes` is the longest line that the warden takes; an output that is longer fails the run.
+    `max_event_bytes` is the longest line that the warden takes; an output that is longer fails the run. A `spare`
+    says in ps(1) that it is one, until it begins.
     Exit code: 0 completed, 1 it raised or could not start, 130 interrupted, else what it gave `sys.exit`.
     """
     code = EXIT_FAILED
     try:
         _inherit_nothing()
-        code = AgentProcess(link_fd, up_fd, spec, run_id).live(max_event_bytes)
+        code = AgentProcess(link_fd, up_fd, spec, run_id, spare).live(max_event_bytes)
     except BaseException:  # noqa: BLE001  # whatever it is, the process must not return into the warden's code
         traceback.print_exc()
     _leave(code)
@@ -50,11 +57,12 @@ def main(
 class AgentProcess:
     """One life, from the fork to the claim."""
 
-    def __init__(self, link_fd: int, up_fd: int, spec: AgentSpec, run_id: str) -> None:
+    def __init__(self, link_fd: int, up_fd: int, spec: AgentSpec, run_id: str, spare: bool = False) -> None:
         """All that can be done before the start is done here: the warden has other things to do until then."""
         self._pid = os.getpid()
         self._spec = spec
         self._run_id = run_id
+        self._is_spare = spare
         self._channel = Channel(link_fd, up_fd)
         self._interruption = Interruption()
         self._sigterm = SigtermHandler(self._interruption, self._channel)
@@ -98,6 +106,8 @@ class AgentProcess:
 
     def _prepare(self, given: RunInput) -> FunctionCall | Conversation:
         """Everything that comes before the agent's own work: what goes wrong here is a failed start."""
+        if self._is_spare:
+            birth.entitle(f"agent {self._run_id}")
         run = Run(self._run_id, given, self._channel, self._interruption)
         target = self._target()
         kind = kind_of(target)

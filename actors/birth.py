@@ -24,6 +24,9 @@ _RESET = tuple(
 _IGNORED = (int(signal.SIGPIPE), int(signal.SIGXFSZ))
 
 
+SPARE = "spare "  # before the title of what was forked ahead of its run
+
+
 def entitle(role: str) -> None:
     """Show as `runward: ROLE` in ps(1)."""
     setproctitle.setproctitle(f"runward: {role}")

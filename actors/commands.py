@@ -81,25 +81,35 @@ class Commands:
                 assert_never(command)
 
     def _start(self, command: StartRun) -> FromSupervisor:
-        if self._is_known(command.run_id):
-            return RunAccepted(command.id, command.run_id)  # the same command, sent again
+        if (known := self._known(command)) is not None:
+            return RunAccepted(command.id, known)  # the same command, sent again
         decided = self._replays.answer(command, self._house.now()) or self._why_not(command)
         if decided is not None:
             return decided
+        allowed = limits.tightened(self._settings.agents[command.agent].limits, command.limits)
+        spare_id = self._house.spare_for(command.agent, allowed)
+        if spare_id is not None:
+            command = msgspec.structs.replace(command, run_id=spare_id)
         given = command.given
         if given.session_id is None:  # as hermes has it: a run alone is a session of its own
             given = msgspec.structs.replace(given, session_id=command.run_id)
-        allowed = limits.tightened(self._settings.agents[command.agent].limits, command.limits)
         record = _new_record(command, given, allowed, self._house.now())
         key = self._house.journal.add_run(record, given)
         self._replays.note(command, key, record.created_at)
+        if spare_id is not None:
+            # So that the command is known again by its own id.
+            self._house.journal.add_command(f"{command.id}/{spare_id}", key, "start", record.created_at, b"")
         run = LiveRun(self._house, key, record, given)
         run.queued(self._register.enter(run))
         self._house.admit()
         return RunAccepted(command.id, command.run_id)
 
-    def _is_known(self, run_id: str) -> bool:
-        return self._register.get(run_id) is not None or self._house.journal.run_key(run_id) is not None
+    def _known(self, command: StartRun) -> str | None:
+        """The run that this command has started already, by the id that it proposed or by a spare's."""
+        journal, run_id = self._house.journal, command.run_id
+        if self._register.get(run_id) is not None or journal.run_key(run_id) is not None:
+            return run_id
+        return next(iter(journal.commanded(command.id)), None)
 
     def _why_not(self, command: StartRun) -> Refusal | None:
         if self.closing:

@@ -111,7 +111,7 @@ def _be_agent(
         oom.be_killed_first()
         birth.forget_parent_signals()
         os.setsid()
-        birth.entitle(f"agent {asked.run_id}")
+        birth.entitle(f"{birth.SPARE * asked.spare}agent {asked.run_id}")
         birth.read_nothing()
         birth.write_to(lines.agents_out_fd, lines.agents_err_fd)
         birth.keep_only(
@@ -123,7 +123,14 @@ def _be_agent(
         if start.spec.command:
             command.main(link_fd, up_fd, start.spec.command, start.spec.env)
         preloading.reseed()
-        agent.main(link_fd, up_fd, start.spec, asked.run_id, start.settings.events.max_event_bytes)
+        agent.main(
+            link_fd,
+            up_fd,
+            start.spec,
+            asked.run_id,
+            start.settings.events.max_event_bytes,
+            asked.spare,
+        )
     except BaseException:  # noqa: BLE001  # whatever it is, it must not become a second warden
         traceback.print_exc()
     finally:

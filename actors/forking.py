@@ -13,25 +13,20 @@ from typing import Literal
 
 import msgspec
 
-from . import birth, lifecycle, limits, logs, restart
+from . import birth, lifecycle, limits, restart
 from .actor import Actor
-from .containment import uids
-from .containment.holders import RLIMIT, WARDEN, holders
-from .containment.leaves import Leaves
 from .containment.rungs import OWN_USER, RUNGS, KillRung
-from .containment.uids import UidPool
-from .containment.users import kill_users
-from .containment.walls import UID
 from .errors import AskTimeout
 from .live_run import LiveRun
-from .mailbox import Guard, KeyPair
-from .messages import Fork, Forked, ForkFailed, FromZygote, PreloadFailed, WardenReaped, ZygoteReady
+from .mailbox import Guard
+from .messages import Forked, ForkFailed, FromZygote, Hello, PreloadFailed, WardenReaped, ZygoteReady
+from .provisions import Provisions
 from .records import Kind, ProcessIdentity
 from .register import Register
 from .roles import SupervisorStart, ZygoteStart
+from .spares import Spare, Spares
 from .sweeping import Sweeping
 from .verdict import survivors
-from .work_folders import WorkFolders
 from .zygotes import ZygoteLink
 
 LAST_WORDS_S = 0.05  # what a warden sent just before it died may still be on its way
@@ -52,25 +47,22 @@ class Forking:
     ) -> None:
         self._actor = actor
         self._settings = start.settings
-        self._state_dir = start.state_dir
-        self._keeps_logs = start.settings.events.max_log_bytes > 0
-        logs.prepare(start.state_dir)
         self._register = register
-        self._guard = guard
+        self.provisions = Provisions(actor, start, guard)
         self._drain_wardens = drain_wardens
         self._sweeping = Sweeping(register, sweep)
         self.swept = self._sweeping.swept
         self._unreaped: list[LiveRun] = []  # their wardens are gone, and their zygotes have yet to say so
         self._root_pidfd = os.pidfd_open(os.getppid())
-        self.leaves = Leaves(start.found.places, start.state_dir)
-        self.folders = WorkFolders(actor, start.state_dir, start.found.walls_held)
-        own_users = UID in start.found.walls_held
-        self._holders = holders(start.found, own_users).limits
-        first_uid, last_uid = uids.range_of(start.settings, start.state_dir)
-        self._uids = UidPool(first_uid + 1, last_uid) if own_users else None
         self._boot_id = boot_id
         self._rung = RUNGS[start.found.rung]
         self._links = {name: self._link(start, boot_id, name) for name in start.settings.agents}
+        usual = {name: limits.tightened(spec.limits, {}) for name, spec in start.settings.agents.items()}
+        runs = start.settings.runs
+        self._spares = Spares(
+            actor, self.provisions, self._links, usual, runs.spares, runs.start_timeout_s, boot_id
+        )
+        self.reserve = self._spares.reserve
         # Agent → what its entrypoint turned out to be.
         self.kinds = {
             name: Kind.COMMAND.value for name, spec in self._settings.agents.items() if spec.command
@@ -100,13 +92,9 @@ class Forking:
 
     def take_over(self) -> None:
         """End what an earlier supervisor left in leaves, folders and users, all but runs that were taken up again."""
-        live = self._register.holders()
-        self.leaves.take_over(run.record.leaf for run in live)
-        self.folders.take_over(run.record.run_id for run in live)
-        if self._uids is not None:
-            self._uids.take_over(run.record.uid for run in self._register.all())
-            if self._rung is OWN_USER:
-                kill_users(self._uids.free)
+        holding = [run.record for run in self._register.holders()]
+        every = [run.record for run in self._register.all()]
+        self.provisions.take_over(holding, every, self._rung is OWN_USER)
 
     def warm_up(self) -> None:
         """Start the zygotes that are surely wanted: the operator's own agents and the default one."""
@@ -132,60 +120,67 @@ class Forking:
 
     def close(self) -> None:
         """Let all zygotes exit, and reap them. Blocks some ms."""
+        self._spares.close()
         for link in self._links.values():
             link.close()
         os.close(self._root_pidfd)
-        self.leaves.remove_all()
-        self.folders.close()
+        self.provisions.close()
 
     # ── a warden comes ───────────────────────────────────────────────────────────────────────────
 
     def fork(self, run: LiveRun) -> None:
-        """Ask for a warden, and let it in by a new key, which it reads from a pipe after it forked its agent."""
-        run.keys = KeyPair.generate()
-        run.record.warden_key = run.keys.public.decode()
-        self._guard.admit(run.keys.public, _holder(run))
+        """Ask for a warden, unless there is a spare one."""
+        self._spares.starts(run.record.agent, run.record.run_id)
+        spare = self._spares.take(run.record)
+        if spare is not None:
+            self._take(run, spare)
+            return
+        self.provisions.make_key(run)
+        self._ask(run, lambda: self._send_fork(run))
+
+    def _ask(self, run: LiveRun, tell: Callable[[], None]) -> None:
         self._actor.ask(
             _asked(run),
-            lambda: self._send_fork(run),
+            tell,
             self._settings.runs.start_timeout_s,
             lambda answer: self._answered(run, *answer),
             lambda error: self._overdue(run, error),
         )
+
+    def _take(self, run: LiveRun, spare: Spare) -> None:
+        """What a fork would have brought is there, or on its way. Told in a later turn, like every answer."""
+        run.keys = spare.keys
+        if spare.pidfd is None:
+            self._ask(run, lambda: None)  # the answer is the run's now
+            return
+        run.pidfd, run.reaper, run.warden = spare.pidfd, spare.reaper, spare.warden
+        self._actor.watch(spare.pidfd, lambda: self._exited(run))
+        self._actor.after(0, lambda: self._taken(run, spare.hello))
+
+    def _taken(self, run: LiveRun, hello: tuple[bytes, Hello] | None) -> None:
+        run.advance(lifecycle.WardenForked())
+        if hello is not None:
+            run.greeted(*hello)
+            self.greeted(run)
+
+    def greeted(self, run: LiveRun) -> None:
+        """Its agent is let go: there is time to make another spare."""
+        self._spares.started(run.record.agent, run.record.run_id)
+
+    def stranger_greeted(self, name: str, route: bytes, hello: Hello) -> None:
+        """The holder of a key that is no run's."""
+        self._spares.greeted(name, route, hello)
 
     def _send_fork(self, run: LiveRun) -> None:
         try:
             link = self._links[run.record.agent]  # a run of an earlier server may name an agent that is gone
             if link.health == "down":
                 raise OSError("it died too often; see the server's log")
-            link.fork(self._fork_for(run), partial(self._descriptors, run))
+            link.fork(self.provisions.fork_for(run), partial(self.provisions.descriptors, run))
         except KeyError:
             self._not_forked(run, f"the agent {run.record.agent!r} is no longer declared")
         except OSError as error:
             self._not_forked(run, f"its zygote took no request: {error}")
-
-    def _fork_for(self, run: LiveRun) -> Fork:
-        memory_bytes, pids, size_bytes = (
-            int(run.record.limits.get(name, 0)) for name in ("memory_bytes", "pids", "work_folder_bytes")
-        )
-        pids += limits.own_threads(self._settings.agents[run.record.agent]) if pids else 0
-        run.record.leaf = self.leaves.take(memory_bytes, pids)
-        place = self.folders.place(run.record.run_id, self._settings.agents[run.record.agent], size_bytes)
-        if self._uids is not None:
-            run.record.uid = self._uids.take(run.record.uid)
-            place = msgspec.structs.replace(place, uid=run.record.uid)
-        bound, watched = (limits.held_by(who, run.record.limits, self._holders) for who in (RLIMIT, WARDEN))
-        return Fork(run.record.run_id, run.record.attempt, place, run.record.leaf, bound, watched)
-
-    def _descriptors(self, run: LiveRun) -> list[int]:
-        """What the warden is given: the pipe with its keys, and the files of the run's log, if one is kept."""
-        log = logs.open_all(self._state_dir, run.record.run_id) if self._keeps_logs else []
-        try:
-            return [_keys_pipe(run), *log]
-        except OSError:
-            for descriptor in log:
-                os.close(descriptor)
-            raise
 
     def _not_forked(self, run: LiveRun, why: str) -> None:
         """Told in a later turn: the caller is still carrying out the effect that led here."""
@@ -226,7 +221,7 @@ class Forking:
         asked = [run for run in self._register.all() if run.record.agent == name and _is_asked_for(run)]
         for run in asked:
             self._actor.withdraw(_asked(run))
-        if asked:
+        if self._spares.zygote_died(name) or asked:
             for link in self._links.values():
                 link.hear()  # a warden that is not known yet would not be kept
             self._sweeping.sweep(lambda _: self._none_was_forked(asked))
@@ -240,8 +235,7 @@ class Forking:
 
     def adopt(self, run: LiveRun) -> None:
         """Take up a run of an earlier supervisor: its warden gets in by its old key, and is held by pidfd again."""
-        if run.record.warden_key is not None:
-            self._guard.admit(run.record.warden_key.encode(), _holder(run))
+        self.provisions.admit(run)
         if run.record.warden is not None:
             run.pidfd = birth.pidfd_of(run.record.warden, self._boot_id)
         if run.pidfd is None:
@@ -296,25 +290,21 @@ class Forking:
             self._actor.after(LAST_WORDS_S, lambda: run.advance(lifecycle.WardenGone()))
 
     def release(self, run: LiveRun) -> None:
-        """The attempt ended: its key opens nothing any more, its pidfd is closed, an empty log is no file."""
-        if run.record.warden_key is not None:
-            self._guard.dismiss(run.record.warden_key.encode())
+        """The attempt ended: its pidfd is closed, and what it was given is given back."""
+        self._spares.started(run.record.agent, run.record.run_id)
         if run.pidfd is not None:
             self._actor.unwatch(run.pidfd)
             os.close(run.pidfd)
             run.pidfd = None
-        if self._keeps_logs:
-            logs.remove_empty(self._state_dir, run.record.run_id)
-        self.leaves.give_back(run.record.leaf)
-        self.folders.ended(run.record.run_id)
+        self.provisions.give_back(run)
         if run.kind is not None:
             self.kinds[run.record.agent] = run.kind
 
     def ended(self, run: LiveRun) -> None:
         """No attempt follows: its user is free too, but for one whose processes live on, or may."""
         self.release(run)
-        if self._uids is not None and not survivors(run.state) and run.proof != "none":
-            self._uids.give_back(run.record.uid)
+        if not survivors(run.state) and run.proof != "none":
+            self.provisions.give_back_user(run.record)
 
 
 def _asked(run: LiveRun) -> tuple[str, str, int]:
@@ -323,20 +313,6 @@ def _asked(run: LiveRun) -> tuple[str, str, int]:
 
 def _is_asked_for(run: LiveRun) -> bool:
     return run.state.phase is lifecycle.Phase.FORKING
-
-
-def _holder(run: LiveRun) -> str:
-    """Who the holder of the run's key is: a warden of an earlier attempt has another key, and is nobody."""
-    return f"{run.record.run_id}/{run.record.attempt}"
-
-
-def _keys_pipe(run: LiveRun) -> int:
-    """The read end of a pipe that holds the run's keys, and nothing else ever."""
-    assert run.keys is not None
-    reads, writes = os.pipe()
-    os.write(writes, run.keys.public + run.keys.secret)
-    os.close(writes)
-    return reads
 
 
 def _kill_stranger(pidfd: int) -> None:

@@ -104,6 +104,9 @@ class House(Protocol):
     def publish(self, run_id: str, published: Published, blob: bytes) -> None:
         """To the feed."""
 
+    def spare_for(self, agent: str, limits: dict[str, float]) -> str | None:
+        """The id of a spare that will do for a run with these limits, kept for it from now on; None: no spare."""
+
     def fork(self, run: "LiveRun") -> None:
         """Ask the run's zygote for a warden."""
 

@@ -24,8 +24,8 @@ class Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
 class StartRun(Message, frozen=True, tag="start"):
     """Journal a new run and admit it. Answered by `RunAccepted` or `Refusal`.
 
-    `run_id` is made by the facade, so that a repeated command can't start a second run. `idempotency_key`: the
-    client's, for one run per owner, key and `body_hash`; another body is refused.
+    `run_id` is the facade's proposal; a run that takes a spare has the spare's. A repeated command starts no second
+    run. `idempotency_key`: the client's, for one run per owner, key and `body_hash`; another body is refused.
     """
 
     id: str
@@ -385,7 +385,7 @@ class Fork(Message, frozen=True, tag="fork"):
 
     `leaf`: the cgroup that its agent lives in, "" for none. `rlimits`: the limits that the kernel holds for each
     process, `watched` those that the warden will hold, by their names in the settings: the agent's process binds
-    itself to both, since another one may not once it has a user of its own.
+    itself to both, since another one may not once it has a user of its own. `spare`: there is no run for it yet.
     """
 
     run_id: str
@@ -394,6 +394,7 @@ class Fork(Message, frozen=True, tag="fork"):
     leaf: str = ""
     rlimits: dict[str, float] = {}
     watched: dict[str, float] = {}
+    spare: bool = False
 
 
 ToZygote = Fork

@@ -119,7 +119,7 @@ class Servers:
 
 
 def _server(parcel: bytes) -> Server:
-    runs = {"default_agent": AGENT, "builtin_agents": ()}
+    runs = {"default_agent": AGENT, "builtin_agents": (), "spares": 0}
     return Server(settings={"runs": runs}, agents={AGENT: {"callable": parcel}})
 
 

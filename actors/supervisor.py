@@ -24,7 +24,7 @@ from .forgetting import Forgetting
 from .forking import Forking
 from .journal.patient import PatientWriter
 from .live_run import LiveRun
-from .mailbox import Guard, KeyPair, Post
+from .mailbox import Guard, KeyPair, Post, Sender
 from .messages import (
     RUNS_TOPIC,
     Agents,
@@ -127,7 +127,7 @@ class Supervisor(Actor):
         self._restarting = Restarting(self, self._settings, self._register, self._forking.release)
         self.again = self._restarting.again
         self._stacks = Stacks(self, self._register)
-        forgetting = Forgetting(self, start.state_dir, self._forking.folders.forget)
+        forgetting = Forgetting(self, start.state_dir, self._forking.provisions.folders.forget)
         self._commands = Commands(
             self, start.settings, self._register, self._forking, self._stacks, forgetting
         )
@@ -316,12 +316,12 @@ class Supervisor(Actor):
 
     def kill_leaf(self, run: LiveRun) -> None:
         """SIGKILL to all in the run's cgroup, if it has one."""
-        self._forking.leaves.kill(run.record.leaf)
+        self._forking.provisions.leaves.kill(run.record.leaf)
 
     def left_of(self, run: LiveRun) -> list[int]:
         """The live processes of the run."""
         warden = None if run.warden is None else run.warden.pid
-        return survivors.left_of(warden, self._forking.leaves.processes(run.record.leaf))
+        return survivors.left_of(warden, self._forking.provisions.leaves.processes(run.record.leaf))
 
     def outlived(self, run: LiveRun, pids: list[int]) -> None:
         """No new run for this agent until they are gone."""
@@ -346,6 +346,10 @@ class Supervisor(Actor):
         if not self._commands.closing and not self.journal.held_up:
             for run in self._register.admit(self._quarantine.agents):
                 run.advance(lifecycle.Admitted())
+
+    def spare_for(self, agent: str, limits: dict[str, float]) -> str | None:
+        """Of those that wait for a run."""
+        return self._forking.reserve(agent, limits)
 
     def fork(self, run: LiveRun) -> None:
         """Ask the run's zygote for a warden."""
@@ -382,9 +386,18 @@ class Supervisor(Actor):
         for sender, body in self._wardens.drain():
             worked = True
             run = self._register.spoken_for(sender.name)
-            if run is not None:
+            if run is None or run.state.phase is lifecycle.Phase.QUEUED:
+                self._hear_stranger(sender, body)
+            else:
                 self._hear(run, sender.route, body)
         return worked
+
+    def _hear_stranger(self, sender: Sender, body: bytes) -> None:
+        """Nobody that we wait for; a spare's warden says hello."""
+        with contextlib.suppress(BadMessage):
+            message = wire.from_run.decode(body)
+            if isinstance(message, Hello):
+                self._forking.stranger_greeted(sender.name, sender.route, message)
 
     def _hear(self, run: LiveRun, route: bytes, body: bytes) -> None:
         """What the holder of this run's key says; a claim to be another run is not listened to."""
@@ -404,6 +417,7 @@ class Supervisor(Actor):
                 run.take(message)
             case Hello():
                 run.greeted(route, message)
+                self._forking.greeted(run)
             case RungReached():
                 run.reached(message)
             case Exited():

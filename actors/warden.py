@@ -54,6 +54,7 @@ from .stdio import Stdio
 from .supervisor_link import SupervisorLink
 
 KEYS_LENGTH = 80  # two Z85 keys
+_SPARE_S = 86_400.0  # after which a spare makes way for a fresh one
 
 
 def main(
@@ -86,7 +87,7 @@ def main(
         birth.forget_parent_signals()
         kept = (*given_fds, supervisor_pidfd, root_pidfd, child.pidfd, *lines.wardens, *leaf.descriptors)
         birth.keep_only(kept if proxy is None else (*kept, *proxy.wardens))
-        birth.entitle(f"warden {asked.run_id}")
+        birth.entitle(f"{birth.SPARE * asked.spare}warden {asked.run_id}")
         os.setsid()
         own_uid = asked.place.uid
         kill_round = leaf.before(kill_round or rungs.settle(rung, False, uid, gid, child.pid, own_uid))
@@ -126,7 +127,7 @@ class Warden(Actor):
         self._spec = start.spec
         self._intake = intake_for(start.spec, start.settings.events.max_event_bytes)
         self._command_id, self._message = "", ""
-        self._let_go = False
+        self._let_go, self._is_spare = False, asked.spare
         self._leaf = leaf
         proof = rungs.RUNGS[start.kill_rung].proof
         self._ending = Ending(proof, kill_round, family.pid, leaf.out_of_memory)
@@ -140,7 +141,8 @@ class Warden(Actor):
         self._stdio = Stdio(self, pipes, log_fds, events, self._wrote)
         self._watch_all()
         # Should the zygote have died over its answer, nobody knows of this warden, and nobody would end it.
-        self._unasked = self.after(2 * self._settings.runs.start_timeout_s, self._abandoned)
+        patience_s = _SPARE_S if asked.spare else 2 * self._settings.runs.start_timeout_s
+        self._unasked = self.after(patience_s, self._abandoned)
         self._supervisor.greet(self._hello(start.boot_id))
 
     # ── beginnings ───────────────────────────────────────────────────────────────────────────────
@@ -185,6 +187,8 @@ class Warden(Actor):
             return
         self._let_go = True
         self._unasked.cancel()
+        if self._is_spare:
+            birth.entitle(f"warden {self._run_id}")
         if message.leaf_limits_memory:
             self._watch_memory()
         if message.limits:
@@ -319,7 +323,9 @@ class Warden(Actor):
     def _last_word(self) -> None:
         self._ending.told = True
         self._ending.claim = self._ending.claim or self._intake.account()
-        if self._ending.orphaned:
+        if self._ending.orphaned or (
+            self._is_spare and not self._let_go
+        ):  # of no run, there is nothing to say
             self.stop()
             return
         n, stopped = self._supervisor.unacked.last_n, self._climb.ladder.stopped

@@ -167,6 +167,12 @@ class ZygoteLink:
                 return
             self._take(body, descriptors[0] if descriptors else None)
 
+    def hear_within(self, seconds: float) -> None:
+        """The same, once there is something, or nothing came in this time. Blocks."""
+        if self._process is not None:
+            select.select([self._process.control], [], [], seconds)
+            self.hear()
+
     def _take(self, body: bytes, descriptor: int | None) -> None:
         try:
             message = wire.from_zygote.decode(body)

@@ -112,6 +112,7 @@ class RunsSettings(Section, frozen=True, kw_only=True):
     default_agent: AgentName = "echo"
     max_live: SomeCount = 256
     max_queued: Count = 1000
+    spares: Count = 1
     interrupt_grace_s: Seconds = 5.0
     terminate_grace_s: Seconds = 2.0
     drain_s: Seconds = 5.0

@@ -91,6 +91,7 @@ class FakeHouse:
         self.timers: list[Timer] = []
         self.told: list[ToRun] = []
         self.published: list[tuple[Published, bytes]] = []
+        self.spares: list[str] = []  # their runs' ids
         self.forked: list[LiveRun] = []
         self.gone: list[LiveRun] = []
 
@@ -141,6 +142,9 @@ class FakeHouse:
     def publish(self, run_id: str, published: Published, blob: bytes) -> None:
         assert run_id == "run_1"
         self.published.append((published, blob))
+
+    def spare_for(self, _agent: str, _limits: dict[str, float]) -> str | None:
+        return self.spares.pop() if self.spares else None
 
     def fork(self, run: LiveRun) -> None:
         self.forked.append(run)

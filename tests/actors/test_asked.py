@@ -102,6 +102,21 @@ def test_a_start_that_is_sent_again_by_its_facade_is_no_replay(house: House) -> 
     assert not started.replayed
 
 
+@pytest.mark.parametrize("key", [None, "k"])
+def test_a_start_that_took_a_spare_is_known_again_by_the_next_supervisor_too(
+    house: House, key: str | None, tmp_path: Path
+) -> None:
+    house.spares = ["run_spare"]
+    first = house.start(1, idempotency_key=key, body_hash=b"one")
+    assert first.run_id == "run_spare"
+    house.spares = ["run_other"]
+    assert house.start(1, idempotency_key=key, body_hash=b"one") == first
+    house.journal.close()
+    house.__init__(tmp_path / "state")  # type: ignore[misc]
+    assert house.start(1, idempotency_key=key, body_hash=b"one") == first
+    assert house.live() == []  # of this one: nothing was taken up
+
+
 def test_another_body_is_a_conflict_and_another_owner_is_not(house: House) -> None:
     house.start(1, idempotency_key="k", body_hash=b"one")
     conflict = house.start(2, idempotency_key="k", body_hash=b"two")

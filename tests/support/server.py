@@ -218,7 +218,8 @@ def running(
     `variables` are added to its environment; `group` is the one that it runs as. `user`: for tests that root runs,
     an ordinary one, whose the folder becomes. `python`: another one, see `overlay.py`. `without`: calls of the
     kernel that it does not have, and what they answer. `cgroup`: where it starts. A block that ended the server
-    itself, and waited for it, has judged its exit code.
+    itself, and waited for it, has judged its exit code. Spares are kept only where the configuration says so: most
+    tests count processes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     given = config or {}
@@ -226,7 +227,10 @@ def running(
         folder.chmod(
             folder.stat().st_mode | 0o055
         )  # what agents are declared in their runs' own users must read
-    usual = {"auth": {"mode": "key" if key else "none"}, "runs": {"drain_s": 0, **given.get("runs", {})}}
+    usual = {
+        "auth": {"mode": "key" if key else "none"},
+        "runs": {"drain_s": 0, "spares": 0, **given.get("runs", {})},
+    }
     with nothing_left(), short_folder() as sockets, (folder / LOG).open("a") as log:
         command = _command(folder, {**usual, **{k: v for k, v in given.items() if k != "runs"}}, python)
         if without:
