@@ -58,7 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # What a module must not reach, by whatever way round: these processes run beside, or are, untrusted code, and
 # each of the thousand pays for what it loads.
-SUPERVISION = {"actors.supervisor", "actors.journal", "http", "aiohttp", "psutil", "sqlite3", "uvloop"}
+SUPERVISION = {"actors.supervisor", "actors.journal", "http", "aiohttp", "psutil", "sqlite3"}
 MUST_NOT_REACH: dict[str, set[str]] = {
     "actors.zygote": SUPERVISION,
     "actors.warden": SUPERVISION,
