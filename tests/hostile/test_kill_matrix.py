@@ -56,6 +56,7 @@ class Matrix:
             self._server.client.ended(self._server.client.start(name, "nothing"))
         server.await_no_runs()
         self._own = counted.alive()
+        self._supervisor = server.member("supervisor").pid
         counted.bind(BOMB_TASKS)
 
     def trial(self, workload: str) -> Trial | None:
@@ -99,9 +100,10 @@ class Matrix:
         assert (held, run["exit"]["survivors"]) == (self._held, []), run
 
     def _survivors(self) -> list[str]:
-        """All that lives and was not there before the first trial, but for who takes work folders away: ours."""
+        """All that lives and was not there before the first trial, but for who takes work folders away: a janitor is
+        its supervisor's child, which nothing of a run ever becomes."""
         told = described(self._counted.alive() - self._own)
-        return [each for each in told if "janito" not in each]  # of its title the kernel may keep 15 letters
+        return [each for each in told if not each.endswith(f"child of {self._supervisor})")]
 
     def check_own(self) -> None:
         """None of the server's own processes was hurt."""
