@@ -101,7 +101,7 @@ class AgentProcess:
             finally:
                 self._sigterm.disarm()
         except BaseException as error:  # noqa: BLE001  # an agent may raise anything, and all of it is an ending
-            return ending_of_raise(error, self._call, self._interruption.wished)
+            return ending_of_raise(error, self._call, self._interruption.wished, _network(self._spec))
         return ending_of_return(self._call, self._interruption.wished)
 
     def _prepare(self, given: RunInput) -> FunctionCall | Conversation:
@@ -121,6 +121,15 @@ class AgentProcess:
         from .callables import unpacked  # with dill, which no other agent loads
 
         return unpacked(self._spec.callable)
+
+
+def _network(spec: AgentSpec) -> str:
+    """What an agent should be told that found no network."""
+    if spec.network == "none":
+        return f' (this agent has no network: agents.{spec.name}.network = "proxy" or "host" gives it one)'
+    if spec.network == "proxy":
+        return f" (this agent has a network by HTTP_PROXY only, to agents.{spec.name}.allow_hosts)"
+    return ""
 
 
 def _inherit_nothing() -> None:

@@ -3,6 +3,7 @@
 Pure but for the tracebacks that go to stderr, which is the run's log.
 """
 
+import errno
 import sys
 import traceback
 from typing import Any, NamedTuple, Protocol
@@ -14,6 +15,8 @@ from .interruption import Interrupted
 from .records import Kind, Usage
 
 LONGEST_ERROR = 4096  # characters of a message: the whole traceback is on stderr
+_NO_NETWORK = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
+_MOST_CAUSES = 30
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130  # as a shell reports Ctrl-C
 
@@ -58,16 +61,20 @@ def ending_of_return(call: Call, wished: bool) -> Ending:
     return _ending("completed", call)
 
 
-def ending_of_raise(error: BaseException, call: Call | None, wished: bool) -> Ending:
-    """The call raised; `call` is None if it never began, since the agent couldn't be loaded or built."""
+def ending_of_raise(error: BaseException, call: Call | None, wished: bool, network: str = "") -> Ending:
+    """The call raised; `call` is None if it never began, since the agent couldn't be loaded or built.
+
+    `network`: what to say of the agent's network if that may be what was wanting.
+    """
     if isinstance(error, Interrupted):
         return _ending("interrupted", call)
     if isinstance(error, SystemExit) and call is not None:
         return _ending_of_exit(error, call, wished)
     traceback.print_exception(error)
+    said = describe(error) + (network if network and wants_network(error) else "")
     if call is None:
-        return _ending("start_failed", None, describe(error))
-    return _ending("interrupted" if wished else "exception", call, describe(error))
+        return _ending("start_failed", None, said)
+    return _ending("interrupted" if wished else "exception", call, said)
 
 
 def _ending_of_exit(error: SystemExit, call: Call, wished: bool) -> Ending:
@@ -106,6 +113,24 @@ def fitted(ending: Ending, longest: int) -> Ending:
 
 def _exit_code(claim: ClaimKind) -> int:
     return {"completed": 0, "interrupted": EXIT_INTERRUPTED}.get(claim, EXIT_FAILED)
+
+
+def wants_network(error: BaseException) -> bool:
+    """Whether it is, or came of, what the kernel and its library say where there is no network."""
+    waiting: list[object] = [error]
+    for each in waiting:  # which grows meanwhile
+        if isinstance(each, OSError) and (
+            each.errno in _NO_NETWORK or type(each).__name__ == "gaierror" or _is_refused_socket(each)
+        ):
+            return True
+        if isinstance(each, BaseException) and len(waiting) < _MOST_CAUSES:
+            waiting += (each.__cause__, each.__context__, getattr(each, "reason", None))
+    return False
+
+
+def _is_refused_socket(error: OSError) -> bool:
+    """Where a filter of system calls is all that there is; other calls that are refused so have a path to tell."""
+    return error.errno == errno.EACCES and error.filename is None
 
 
 def describe(error: BaseException) -> str:

@@ -13,11 +13,12 @@ import os
 import socket
 import struct
 import traceback
+from functools import partial
 from typing import NoReturn
 
 from ..config.sections import AgentSpec, ProxySettings
 from . import birth
-from .actor import Actor
+from .actor import Actor, Callback
 from .containment import linux, oom
 from .containment.walls import Walls
 from .errors import WallFailed
@@ -65,24 +66,28 @@ class Proxying:
         """For one run."""
         return Tally()
 
-    def main(self, run_id: str, warden_pid: int, gate_fd: int, told_fd: int, tally: Tally) -> NoReturn:
+    def main(
+        self, run_id: str, spare: bool, warden_pid: int, gate_fd: int, told_fd: int, tally: Tally
+    ) -> NoReturn:
         """Be the proxy. Called by the warden in the child it just forked.
 
-        `gate_fd`: where the listening socket comes from. `told_fd`: where refusals are told, as lines.
+        `spare`: ahead of its run. `gate_fd`: where the listening socket comes from. `told_fd`: where refusals are
+        told, as lines.
         """
         try:
             linux.die_with_parent(warden_pid)
             oom.be_killed_first()
             birth.forget_parent_signals()
             os.setsid()
-            birth.entitle(f"proxy {run_id}")
+            birth.entitle(f"{birth.SPARE * spare}proxy {run_id}")
             birth.read_nothing()
             birth.keep_only((gate_fd, told_fd))
             os.nice(NICENESS)
             birth.allow_descriptors(2 * self.settings.max_connections + SPARE_DESCRIPTORS)
             listening = _received(gate_fd)
             self._wall_in()
-            Proxy(self.reachable, self.settings, listening, told_fd, tally).run()
+            first = partial(birth.entitle, f"proxy {run_id}") if spare else None
+            Proxy(self.reachable, self.settings, listening, told_fd, tally, first).run()
         except WallFailed as failed:
             os.write(told_fd, f"the proxy could not begin: {failed}\n".encode())
         except BaseException:  # noqa: BLE001  # whatever it is, it must not become a second warden
@@ -105,7 +110,9 @@ class Proxy(Actor):
         listening: socket.socket,
         told_fd: int,
         tally: Tally,
+        first: Callback | None = None,
     ) -> None:
+        """`first` is called once, at the first connection."""
         super().__init__()
         self.actor: Actor = self
         self.reachable = reachable
@@ -115,6 +122,7 @@ class Proxy(Actor):
         self._told_fd = told_fd
         self._told: set[str] = set()
         self._tally = tally
+        self._first = first
         self._open: set[Connection] = set()
         listening.setblocking(False)
         os.set_blocking(told_fd, False)
@@ -130,6 +138,9 @@ class Proxy(Actor):
             self.after(PAUSE_S, lambda: self.watch(self._listening.fileno(), self._accept))
             return
         client.setblocking(False)
+        if self._first is not None:
+            self._first()
+            self._first = None
         self._tally.connections += 1
         connection = Connection(self, client, lambda: self._closed(connection))
         self._open.add(connection)

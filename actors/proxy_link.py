@@ -51,12 +51,12 @@ class ProxyLink:
         """The warden's descriptors."""
         return self._told_fd, self._pidfd
 
-    def fork(self, run_id: str) -> None:
+    def fork(self, run_id: str, spare: bool) -> None:
         """In the warden: fork the proxy, which then waits for the agent's process. Raises OSError."""
         warden_pid = os.getpid()
         child = linux.clone_process()
         if child is None:
-            self._plan.main(run_id, warden_pid, self._gate_fd, self._tells_fd, self._tally)
+            self._plan.main(run_id, spare, warden_pid, self._gate_fd, self._tells_fd, self._tally)
         self._pidfd = child.pidfd
         os.set_blocking(self._told_fd, False)
 

@@ -83,7 +83,7 @@ def main(
         # First of all: what this process has not touched yet need not be copied twice.
         child = fork_agent(start, walls, leaf, lines, None if proxy is None else proxy.agents_gate_fd, asked)
         if proxy is not None:
-            proxy.fork(asked.run_id)
+            proxy.fork(asked.run_id, asked.spare)
         birth.forget_parent_signals()
         kept = (*given_fds, supervisor_pidfd, root_pidfd, child.pidfd, *lines.wardens, *leaf.descriptors)
         birth.keep_only(kept if proxy is None else (*kept, *proxy.wardens))

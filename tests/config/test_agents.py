@@ -132,6 +132,11 @@ def test_an_agent_with_a_bad_name_is_refused(name: str, load_text: LoadText) -> 
         ("command = ['']", "a command whose program is empty"),
         ("command = ['x']\npreload = ['m']", "preload"),
         ("command = ['x']\nnetwork = 'proxy'", 'network "proxy" and no allow_hosts'),
+        (
+            "command = ['x']\nnetwork = 'proxy'\nallow_hosts = ['h', 'h:0']",
+            "a port that is no number from 1 to 65535",
+        ),
+        ("command = ['x']\nnetwork = 'proxy'\nallow_hosts = ['http:x//']", "allow_hosts"),
         ("command = ['x']\nallow_hosts = ['h']", 'its network is "none"'),
         ("command = ['x']\nallow_hosts = ['h']\nnetwork = 'host'", 'its network is "host"'),
     ],

@@ -82,6 +82,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         hosts = [f"127.0.0.1:{target.port}", f"localhost:{target.port}", "*.example:9"]
         proxied = {"network": "proxy", "allow_hosts": hosts}
         agents = {
+            "offline": agent("networked", "insist"),
             **{name: agent("networked", name, **proxied) for name in ("reach", "hold")},
             "insist": agent("networked", "insist", network="proxy", allow_hosts=["*"]),
             "command": {
@@ -209,6 +210,13 @@ def test_a_run_that_fails_says_what_it_was_refused_and_which_key_would_allow_it(
     assert run["error"].endswith('is not in agents.insist.allow_hosts ("169.254.169.254:80" would allow it)')
 
 
+def test_a_run_that_fails_for_want_of_a_network_says_so(place: Place) -> None:
+    run = place.server.client.ended(place.server.client.start("offline", "http://example.com/"))
+    assert run["error"].startswith("urllib.error.URLError: <urlopen error ")
+    hint = 'agents.offline.network = "proxy" or "host" gives it one)'
+    assert run["error"].endswith(f" (this agent has no network: {hint}")
+
+
 def test_a_program_is_told_of_the_proxy_too(place: Place) -> None:
     run = place.server.client.ended(place.server.client.start("command"))
     assert run["exit"]["stderr_tail"] == "0 bytes, thanks"
@@ -249,3 +257,38 @@ def test_runs_of_others_have_no_proxy(place: Place) -> None:
         stream.rest()
     titles: list[Any] = [each.title for each in census.below(place.server.pid)]
     assert not [title for title in titles if "proxy" in title]
+
+
+@pytest.mark.slow
+def test_what_was_forked_ahead_of_its_run_has_its_proxy_too(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with listed() as target:
+        reach = agent("networked", "reach", network="proxy", allow_hosts=[f"127.0.0.1:{target.port}"])
+        config = {"agents": {"reach": reach}, "runs": {"spares": 1, "default_agent": "reach"}}
+        with house(("as_is", "pidns"), tmp_path_factory, config) as server:
+            asked = json.dumps([["get", f"http://127.0.0.1:{target.port}/"]])
+            for _ in range(3):
+                run = server.client.ended(server.client.start("reach", asked))
+                assert run["output"] == ["0 bytes, thanks"]
+                assert run["exit"]["network"]["connections"] == 1
+                spare = until(lambda: _spare(server), AT_LAST_S, "a spare proxy")
+                assert spare.split()[-1] != run["run_id"]
+
+
+def _spare(server: Server) -> str | None:
+    titles = [each.title for each in census.below(server.pid)]
+    return next((title for title in titles if title.startswith("runward: spare proxy run_")), None)
+
+
+@pytest.mark.slow
+def test_without_a_network_of_its_own_a_run_has_none_and_its_agent_warns(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    reach = agent("networked", "reach", network="proxy", allow_hosts=["*"])
+    config = {"agents": {"reach": reach}, "containment": {"kill": "pidns", "without": ["network"]}}
+    with house(("as_is", "pidns"), tmp_path_factory, config) as server:
+        run = server.client.ended(server.client.start("reach", json.dumps([["connect", "1.1.1.1:443"]])))
+        assert run["output"] == ["PermissionError [Errno 13] Permission denied"]
+        assert run["exit"]["network"] is None
+        listed_agents = server.client.ask("GET", "/v1/agents").json["data"]
+        (warnings,) = [each["warnings"] for each in listed_agents if each["name"] == "reach"]
+        assert any(warning.startswith('network: "proxy" needs the wall "network"') for warning in warnings)
