@@ -30,7 +30,7 @@ def _config(**more: Any) -> dict[str, Any]:
     return {
         "auth": {"mode": "none"},
         "http": {"workers": 2},
-        "runs": {"default_agent": "count", "builtin_agents": ["echo"], "drain_s": 0},
+        "runs": {"default_agent": "count", "builtin_agents": ["echo"], "drain_s": 0, "spares": 0},
         "agents": {"count": COUNT, "act": agent("acting", "act")},
         **more,
     }
