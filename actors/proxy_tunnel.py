@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 
 from .actor import Actor, Timer
+from .proxy_answer import Answer
 
 AT_ONCE = 65_536  # also the most that is kept of each way
 
@@ -17,6 +18,7 @@ class _Way:
         self.kept = memoryview(start)
         self.left = left
         self.passed = passed
+        self.answer: Answer | None = None  # where a head is to be changed on the way
         self.ended = self.closed = False  # nothing more comes; that was told to the other end
 
     @property
@@ -54,6 +56,8 @@ class Tunnel:
         self._one_answer = body_left is not None
         self._up = _Way(to_server, body_left, self._passed[0])
         self._down = _Way(to_client, None, self._passed[1])
+        if self._one_answer:
+            self._down.answer = Answer()
         self._passed[0](len(to_server))
         self._look_idle()
         self._step()
@@ -87,7 +91,7 @@ class Tunnel:
             with contextlib.suppress(BlockingIOError):
                 piece = source.recv(AT_ONCE if way.left is None else min(way.left, AT_ONCE))
                 way.ended = not piece
-                way.kept = memoryview(piece)
+                way.kept = memoryview(piece if way.answer is None else way.answer.passed(piece))
                 way.passed(len(piece))
                 if way.left is not None:
                     way.left -= len(piece)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runward.actors.proxy_answer import Answer
 from runward.actors.proxy_request import MOST_HEADERS, BadRequest, Request, parse
 
 
@@ -126,3 +127,27 @@ def test_whatever_is_passed_on_is_one_head_with_one_host(fields: list[str]) -> N
     assert [line for line in lines if line.lower().startswith(b"host")] == [b"host: a.example"]
     assert b"\n" not in b"".join(lines)
     assert b"\r" not in b"".join(lines)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+@pytest.mark.parametrize(
+    ("said", "passed"),
+    [
+        (b"HTTP/1.1 200 OK\r\nA: 1\r\n\r\nbody", b"HTTP/1.1 200 OK\r\nA: 1\r\nconnection: close\r\n\r\nbody"),
+        (b"HTTP/1.1 204 No\r\n\r\n", b"HTTP/1.1 204 No\r\nconnection: close\r\n\r\n"),
+        (
+            b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\nA: 1\r\n\r\nx: y\r\n\r\nz",
+            b"HTTP/1.1 200 OK\r\nA: 1\r\nconnection: close\r\n\r\nx: y\r\n\r\nz",
+        ),
+        (
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nbody",
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nconnection: close\r\n\r\nbody",
+        ),
+        (b"no head at all", b"no head at all"),
+        (b"", b""),
+    ],
+)
+def test_an_answer_says_that_the_connection_ends_with_it(said: bytes, passed: bytes, size: int) -> None:
+    answer = Answer()
+    pieces = [said[start : start + size] for start in range(0, len(said), size)]
+    assert b"".join(answer.passed(piece) for piece in [*pieces, b""]) == passed
