@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from . import birth
 from .run import Run
 
 DELTA = "x" * 20
@@ -58,8 +59,7 @@ def _bomb(run: Run, name: str, pids: str, seconds: str) -> None:
     Says that it is ready once a quarter of them has been forked. With 1 it only spins.
     """
     until = time.monotonic() + float(seconds)
-    with open("/proc/self/comm", "w") as comm:
-        comm.write(name)
+    birth.name_thread(name)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     tokens = _Tokens(int(pids) - 1)

@@ -32,6 +32,11 @@ def entitle(role: str) -> None:
     setproctitle.setproctitle(f"runward: {role}")
 
 
+def name_thread(name: str) -> None:
+    """Bear this comm, of at most 15 bytes (PR_SET_NAME, prctl(2)); what is forked from this thread has it too."""
+    setproctitle.setthreadtitle(name)
+
+
 def clean_environment(environ: dict[str, str]) -> dict[str, str]:
     """What may be handed down of an environment: the allow-list and the locale, no secret and no surprise."""
     return {name: text for name, text in environ.items() if name in _KEPT_VARIABLES or name.startswith("LC_")}

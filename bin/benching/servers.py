@@ -26,6 +26,7 @@ dir = "{folder}/state"
 max_live = 2000
 [agents.bench]
 entrypoint = "runward.actors.bench_agents:bench"
+limits.pids = 256  # more than the bombs have: it is the kill that is measured
 [agents.talker]
 entrypoint = "runward.actors.bench_agents:Talker"
 """
