@@ -83,6 +83,7 @@ REFUSED = (
 )
 
 
+@pytest.mark.slow
 def test_the_kernel_is_not_asked_for_what_no_agent_needs(client: Client) -> None:
     all_are(client, REFUSED, "EPERM")
 

@@ -12,7 +12,8 @@ PROOF = {"cgroup": "cgroup", "pidns": "pidns", "uid": "echild", "scope": "echild
 LEVEL = {"cgroup": "K4", "pidns": "K3", "uid": "K2", "scope": "K1", "subreaper": "K1-"}
 #: For `parametrize`. What kills like another one, or like it and some more, is left to the slow tests.
 RUNGS = [
-    pytest.param(rung, marks=[pytest.mark.slow] if rung in ("uid", "subreaper") else []) for rung in PROOF
+    pytest.param(rung, marks=[pytest.mark.slow] if rung in ("pidns", "uid", "subreaper") else [])
+    for rung in PROOF
 ]
 _PROBE = "import sys; from runward.actors.containment.probe import probe; probe(sys.argv[1])"
 

@@ -18,7 +18,7 @@ from ..support.waiting import AT_LAST_S, until
 FREEZER = Path("/sys/fs/cgroup/freezer")
 
 
-@pytest.fixture(scope="module", params=["cgroup", "pidns", "subreaper"])
+@pytest.fixture(scope="module", params=["cgroup", pytest.param("pidns", marks=pytest.mark.slow), "subreaper"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if not (FREEZER / "cgroup.procs").exists() or os.geteuid() != 0:
         pytest.skip("nothing here can freeze a process so that no signal reaches it")

@@ -55,6 +55,7 @@ def test_it_stops_between_tokens(warden: Warden, way: str) -> None:
     assert 3 <= life.claim["usage"]["output_tokens"] < 1000
 
 
+@pytest.mark.slow
 @needs_model
 @pytest.mark.smollm
 def test_it_heeds_instructions_and_history(warden: Warden) -> None:

@@ -177,9 +177,10 @@ class Told(io.TextIOBase):
         self._stderr, sys.stderr = sys.stderr, self
 
     def write(self, text: str) -> int:
+        written = self._stderr.write(text)
         if "was refused" in text:
             self._room.release()
-        return self._stderr.write(text)
+        return written
 
     def wait(self) -> None:
         """Return once it was so often."""
