@@ -171,7 +171,8 @@ def test_a_killed_warden_ends_its_run_with_all_that_it_started(
 ) -> None:
     seconds = f"1000000.{uuid4().int}"
     run_id = client.begun("act", f"fathers {seconds}", metadata={"then": "wait"})
-    assert len(_sleepers(seconds)) == 1
+    # Its arguments can be read a moment after it was executed.
+    until(lambda: len(_sleepers(seconds)) == 1, AT_LAST_S, "the daemon")
     os.kill(server.member(f"warden {run_id}").pid, signal.SIGKILL)
     run = client.ended(run_id)
     assert (run["status"], run["reason"]) == ("failed", "lost")
