@@ -11,6 +11,7 @@ from ..support import census
 from ..support.client import Client, Json
 from ..support.rungs import PROOF, RUNGS, skip_unless_held
 from ..support.server import AGENTS, Server, agent, running
+from ..support.waiting import AT_LAST_S, until
 
 GRACE_S = 0.3
 BROKEN: dict[str, dict[str, object]] = {
@@ -145,7 +146,8 @@ def test_a_daemon_that_outlives_its_run_is_killed_before_the_end_is_told(
 @pytest.mark.parametrize("way", ["stop", "kill"])
 def test_a_stop_ends_the_daemon_too(client: Client, seconds: str, way: str) -> None:
     run_id = client.begun("act", f"fathers {seconds}", metadata={"then": "wait"})
-    assert len(_sleepers(seconds)) == 1
+    # Its arguments can be read a moment after it was executed.
+    until(lambda: len(_sleepers(seconds)) == 1, AT_LAST_S, "the daemon")
     client.ask("POST", f"/v1/runs/{run_id}/{way}", {})
     client.events(run_id)
     assert _sleepers(seconds) == []
