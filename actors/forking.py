@@ -20,7 +20,7 @@ from .errors import AskTimeout
 from .live_run import LiveRun
 from .mailbox import Guard
 from .messages import Forked, ForkFailed, FromZygote, Hello, PreloadFailed, WardenReaped, ZygoteReady
-from .provisions import Provisions
+from .provisions import Provisions, asked_by
 from .records import Kind, ProcessIdentity
 from .register import Register
 from .roles import SupervisorStart, ZygoteStart
@@ -140,7 +140,7 @@ class Forking:
 
     def _ask(self, run: LiveRun, tell: Callable[[], None]) -> None:
         self._actor.ask(
-            _asked(run),
+            asked_by(run),
             tell,
             self._settings.runs.start_timeout_s,
             lambda answer: self._answered(run, *answer),
@@ -184,7 +184,7 @@ class Forking:
 
     def _not_forked(self, run: LiveRun, why: str) -> None:
         """Told in a later turn: the caller is still carrying out the effect that led here."""
-        self._actor.withdraw(_asked(run))
+        self._actor.withdraw(asked_by(run))
         self._actor.after(0, lambda: run.advance(lifecycle.NotForked(why)))
 
     def _overdue(self, run: LiveRun, error: AskTimeout) -> None:
@@ -220,7 +220,7 @@ class Forking:
         """Whom it forked lives on. Who waited was not forked, or nobody was told of it: that is ended by root."""
         asked = [run for run in self._register.all() if run.record.agent == name and _is_asked_for(run)]
         for run in asked:
-            self._actor.withdraw(_asked(run))
+            self._actor.withdraw(asked_by(run))
         if self._spares.zygote_died(name) or asked:
             for link in self._links.values():
                 link.hear()  # a warden that is not known yet would not be kept
@@ -305,10 +305,6 @@ class Forking:
         self.release(run)
         if not survivors(run.state) and run.proof != "none":
             self.provisions.give_back_user(run.record)
-
-
-def _asked(run: LiveRun) -> tuple[str, str, int]:
-    return ("fork", run.record.run_id, run.record.attempt)
 
 
 def _is_asked_for(run: LiveRun) -> bool:

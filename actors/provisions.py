@@ -118,6 +118,11 @@ def holder(keeper: Keeper) -> str:
     return f"{keeper.record.run_id}/{keeper.record.attempt}"
 
 
+def asked_by(keeper: Keeper) -> tuple[str, str, int]:
+    """What its fork is asked for by, and answered."""
+    return ("fork", keeper.record.run_id, keeper.record.attempt)
+
+
 def _keys_pipe(keeper: Keeper) -> int:
     """The read end of a pipe that holds its keys, and nothing else ever."""
     assert keeper.keys is not None

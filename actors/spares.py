@@ -17,7 +17,7 @@ from . import birth
 from .actor import Actor
 from .mailbox import KeyPair
 from .messages import Fork, Forked, ForkFailed, Hello
-from .provisions import Provisions, holder
+from .provisions import Provisions, asked_by, holder
 from .records import ProcessIdentity, RunRecord
 from .zygotes import ZygoteLink
 
@@ -35,11 +35,6 @@ class Spare:
     reaper: int | None = None
     warden: ProcessIdentity | None = None
     hello: tuple[bytes, Hello] | None = None  # and the connection that it came by
-
-    @property
-    def asked(self) -> tuple[str, str, int]:
-        """What its fork is asked for by."""
-        return ("fork", self.record.run_id, self.record.attempt)
 
 
 @dataclass(slots=True)
@@ -142,14 +137,14 @@ class Spares:
             self._provisions.make_key(spare)
             asked = self._provisions.fork_for(spare, spare=True)
             self._actor.ask(
-                spare.asked,
+                asked_by(spare),
                 partial(self._ask, link, asked, spare),
                 self._start_timeout_s,
                 lambda answer: self._answered(spare, *answer),
                 lambda _overdue: self._discard(spare),
             )
         except OSError:
-            self._actor.withdraw(spare.asked)
+            self._actor.withdraw(asked_by(spare))
             self._discard(spare)
             return False
         pool.free.append(spare)
@@ -182,7 +177,7 @@ class Spares:
         """Those that were asked for never come, or nobody knows of them. Whether there were any."""
         lost = [spare for spare in self._all() if spare.record.agent == agent and spare.pidfd is None]
         for spare in lost:
-            self._actor.withdraw(spare.asked)
+            self._actor.withdraw(asked_by(spare))
             self._discard(spare)
         return bool(lost)
 
@@ -194,7 +189,7 @@ class Spares:
             pidfd = None if spare.pidfd is None else os.dup(spare.pidfd)
             self._discard(spare)
             if pidfd is not None:
-                select.select([pidfd], [], [], _ENDED_WITHIN_S)
+                _is_over(pidfd, _ENDED_WITHIN_S)
                 os.close(pidfd)
 
     def _await_answer(self, spare: Spare) -> None:
@@ -205,7 +200,7 @@ class Spares:
             if left_s < 0:
                 break
             link.hear_within(left_s)
-        self._actor.withdraw(spare.asked)
+        self._actor.withdraw(asked_by(spare))
 
     def _discard(self, spare: Spare) -> None:
         """Kill it, if it lives; its agent dies with it. Give back what it was given."""
@@ -231,4 +226,11 @@ class Spares:
 
 def _is_dead(spare: Spare) -> bool:
     """Though the loop has not come to hear of it."""
-    return spare.pidfd is not None and bool(select.select([spare.pidfd], [], [], 0)[0])
+    return spare.pidfd is not None and _is_over(spare.pidfd, 0)
+
+
+def _is_over(pidfd: int, within_s: float) -> bool:
+    """Not by select(2), which knows no descriptor from 1024 on: a supervisor with many runs has more."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(within_s * 1000))

@@ -170,7 +170,9 @@ class ZygoteLink:
     def hear_within(self, seconds: float) -> None:
         """The same, once there is something, or nothing came in this time. Blocks."""
         if self._process is not None:
-            select.select([self._process.control], [], [], seconds)
+            poll = select.poll()
+            poll.register(self._process.control, select.POLLIN)
+            poll.poll(seconds * 1000)
             self.hear()
 
     def _take(self, body: bytes, descriptor: int | None) -> None:

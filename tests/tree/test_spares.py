@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +47,13 @@ def _spares(server: Server) -> list[Process]:
 
 def _spare(server: Server) -> tuple[str, int]:
     """The id that its run will have, and the pid of its agent; waits for the one spare to be whole."""
-    pair = until(lambda: found if len(found := _spares(server)) == 2 else None, AT_LAST_S, "a spare")
-    (one,) = [each for each in pair if " agent " in each.title]
+
+    def whole() -> Process | None:
+        found = _spares(server)
+        agents = [each for each in found if " agent " in each.title]
+        return agents[0] if (len(found), len(agents)) == (2, 1) else None
+
+    one = until(whole, AT_LAST_S, "a spare")
     return one.title.rpartition(" ")[2], one.pid
 
 
@@ -165,3 +172,24 @@ def test_the_same_start_sent_again_is_the_run_that_took_the_spare(server: Server
         for _ in range(2)
     ]
     assert [answer.json["run_id"] for answer in answers] == [run_id, run_id]
+
+
+def test_a_supervisor_with_more_descriptors_than_select_knows_gives_spares_all_the_same(
+    server: Server,
+) -> None:
+    client = server.client
+    client.ended(client.start("echo", "first"))
+    _, first = _spare(server)
+    supervisor = server.member("supervisor").pid
+    with ExitStack() as held:
+        for _ in range(1100):  # each is a descriptor of the supervisor's
+            connection = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            connection.connect(str(server.mailboxes / "commands"))
+        until(lambda: len(os.listdir(f"/proc/{supervisor}/fd")) > 1024, AT_LAST_S, "descriptors")
+        os.kill(first, signal.SIGKILL)  # so that the next one has a number above
+        _await_end(first)
+        assert client.ended(client.start("echo", "a cold start"))["output"] == "a cold start"
+        run_id, _ = _spare(server)
+        run = client.ended(client.start("echo", "a spare"))
+        assert (run["run_id"], run["output"]) == (run_id, "a spare")
+    assert server.member("supervisor").pid == supervisor
