@@ -4,11 +4,12 @@ Actors never learn a status code; handlers raise a `Problem` or let an actor's e
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from ..actors import errors
+from .schemas import Error, ErrorAnswer
 
 
 class Kind(NamedTuple):
@@ -58,7 +59,7 @@ KINDS: dict[str, Kind] = {
 }
 
 RETRY_AFTER_S = 1.0
-_RETRIED = frozenset({429, 503, 507})
+RETRIED = frozenset({429, 503, 507})
 
 
 class Problem(Exception):
@@ -85,7 +86,7 @@ class Problem(Exception):
     @property
     def headers(self) -> dict[str, str]:
         """The headers that belong to this error."""
-        if self.kind.status not in _RETRIED:
+        if self.kind.status not in RETRIED:
             return self.more_headers
         wait_s = RETRY_AFTER_S if self.retry_after_s is None else self.retry_after_s
         return {**self.more_headers, "Retry-After": str(max(1, math.ceil(wait_s)))}
@@ -93,12 +94,10 @@ class Problem(Exception):
     @property
     def body(self) -> bytes:
         """The JSON body."""
-        error: dict[str, Any] = {
-            "message": str(self), "type": self.kind.type, "code": self.code, "param": self.param
-        }  # fmt: skip
-        if self.run_status is not None:
-            error["status"] = self.run_status
-        return msgspec.json.encode({"error": error})
+        status = msgspec.UNSET if self.run_status is None else self.run_status
+        return msgspec.json.encode(
+            ErrorAnswer(Error(str(self), self.kind.type, self.code, self.param, status))
+        )
 
 
 def from_actors(error: errors.RunwardError) -> Problem:

@@ -6,16 +6,18 @@ the header tells how far it has come.
 """
 
 import asyncio
-import re
 from collections.abc import Mapping
+from typing import Annotated
 
 from aiohttp import HttpVersion11, web
+from msgspec import Meta
 
 from ..actors.journal.reader import LastEvent
 from ..actors.records import RunRecord
 from . import frames
 from .context import Call
 from .errors import Problem
+from .parameters import Parameter, number
 from .stream import Stream
 
 STREAM_HEADERS = {
@@ -24,7 +26,11 @@ STREAM_HEADERS = {
     "X-Accel-Buffering": "no",  # nginx must not wait for more
 }
 NO_HEADERS: Mapping[str, str] = {}
-_NUMBER = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
+
+_SEEN = Annotated[int, Meta(ge=0)], "the number of the last event that you have seen, or 0 for all"
+LAST_EVENT_ID = Parameter[int]("Last-Event-ID", *_SEEN, where="header", read=number, code="invalid_cursor")
+AFTER = Parameter[int]("after", *_SEEN, read=number, code="invalid_cursor")
+PARAMETERS = (LAST_EVENT_ID, AFTER)
 
 
 async def events(call: Call) -> web.StreamResponse:
@@ -86,16 +92,5 @@ def cursor(request: web.Request) -> int:
 
 def said_cursor(request: web.Request) -> int | None:
     """The same; None where nobody says. Raises `Problem` if it is no number."""
-    for name, given in (
-        ("Last-Event-ID", request.headers.get("Last-Event-ID")),
-        ("after", request.query.get("after")),
-    ):
-        if given is not None:
-            if not _NUMBER.match(given):
-                raise Problem(
-                    "invalid_cursor",
-                    f"'{name}' must be the number of the last event that you have seen, or 0 for all.",
-                    param=name,
-                )
-            return int(given)
-    return None
+    said = LAST_EVENT_ID.of(request)
+    return AFTER.of(request) if said is None else said

@@ -6,29 +6,28 @@ Same means the same canonical JSON, in the sense of RFC 8785: the order of names
 
 import hashlib
 import json
-import re
+from typing import Annotated
 
 from aiohttp import web
+from msgspec import Meta
 
 from .errors import Problem
+from .parameters import Parameter
 
 HEADER = "Idempotency-Key"
 REPLAYED = {"Idempotency-Replayed": "true"}
-_VISIBLE = re.compile(r"[!-~]{1,255}\Z")
+KEY = Parameter[str](
+    HEADER,
+    Annotated[str, Meta(pattern=r"^[!-~]{1,255}$")],
+    "sent once, as 1 to 255 visible ASCII characters: a UUID, for example",
+    where="header",
+)
 
 
 def key_of(request: web.Request) -> str | None:
     """The key of a request; None if it has none. Raises `Problem` if it is no key."""
     given = request.headers.getall(HEADER, [])
-    if not given:
-        return None
-    if len(given) > 1 or not _VISIBLE.match(given[0]):
-        raise Problem(
-            "invalid_value",
-            f"'{HEADER}' must be sent once, as 1 to 255 visible ASCII characters: a UUID, for example.",
-            param=HEADER,
-        )
-    return given[0]
+    return KEY.checked(" ".join(given)) if given else None  # a space is no part of a key: two are none
 
 
 def body_hash(body: bytes) -> bytes:

@@ -1,18 +1,30 @@
 """`GET /v1/runs`: the runs newest first, filtered, a page at a time; with `follow=1` the changes, as they come."""
 
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from aiohttp import web
+from msgspec import Meta
 
 from ..actors.records import RunRecord, Status
 from . import following, views
 from .context import Call, answer
 from .errors import Problem
+from .parameters import Parameter, number
 from .schemas import RunList
 
 LIST_LIMIT = 50
 LIST_MAX = 200
-_FOLLOWS = {None: False, "0": False, "1": True}
+
+STATUS = Parameter[Status]("status", Status, f"one of {', '.join(Status)}")
+AGENT = Parameter[str]("agent", str, "printable text")
+SESSION_ID = Parameter[str]("session_id", str, "printable text")
+PARENT_RUN_ID = Parameter[str]("parent_run_id", str, "printable text")
+LIMIT = Parameter[int](
+    "limit", Annotated[int, Meta(ge=1, le=LIST_MAX)], f"a number from 1 to {LIST_MAX}", read=number
+)
+BEFORE = Parameter[str]("before", str, "the 'next' of an earlier page")
+FOLLOW = Parameter[str]("follow", Literal["0", "1"], "1 or 0")
+PARAMETERS = (STATUS, AGENT, SESSION_ID, PARENT_RUN_ID, LIMIT, BEFORE, FOLLOW)
 
 
 class Filters(NamedTuple):
@@ -31,16 +43,14 @@ class Filters(NamedTuple):
 
 async def listing(call: Call) -> web.StreamResponse:
     """A page, or the stream of changes."""
-    follow = call.request.query.get("follow")
-    if follow not in _FOLLOWS:
-        raise Problem("invalid_value", "'follow' must be 1 or 0.", param="follow")
+    follow = FOLLOW.of(call.request) == "1"
     filters = _filters(call)
-    if _FOLLOWS[follow]:
+    if follow:
         _refuse_paging(call)
         return await following.follow(call, filters.match)
     try:
         page = call.facade.journal.runs(
-            **filters._asdict(), limit=_limit(call.request.query.get("limit")), before=_text(call, "before")
+            **filters._asdict(), limit=LIMIT.of(call.request) or LIST_LIMIT, before=BEFORE.of(call.request)
         )
     except ValueError as error:
         raise Problem(
@@ -52,10 +62,10 @@ async def listing(call: Call) -> web.StreamResponse:
 
 def _filters(call: Call) -> Filters:
     return Filters(
-        status=_status(call.request.query.get("status")),
-        agent=_text(call, "agent"),
-        session_id=_text(call, "session_id"),
-        parent_run_id=_text(call, "parent_run_id"),
+        status=STATUS.of(call.request),
+        agent=AGENT.of(call.request),
+        session_id=SESSION_ID.of(call.request),
+        parent_run_id=PARENT_RUN_ID.of(call.request),
         owner=call.who.only_owner,
     )
 
@@ -64,26 +74,3 @@ def _refuse_paging(call: Call) -> None:
     for name in ("limit", "before"):
         if name in call.request.query:
             raise Problem("invalid_value", f"'{name}' pages a list; it has no use with 'follow'.", param=name)
-
-
-def _status(text: str | None) -> Status | None:
-    try:
-        return None if text is None else Status(text)
-    except ValueError as error:
-        choices = ", ".join(Status)
-        raise Problem("invalid_value", f"'status' must be one of {choices}.", param="status") from error
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return LIST_LIMIT
-    if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= LIST_MAX:
-        return int(text)
-    raise Problem("invalid_value", f"'limit' must be a number from 1 to {LIST_MAX}.", param="limit")
-
-
-def _text(call: Call, name: str) -> str | None:
-    text = call.request.query.get(name)
-    if text is not None and not text.isprintable():  # a lone surrogate, which nothing can look up, is not
-        raise Problem("invalid_value", f"'{name}' must be printable text.", param=name)
-    return text

@@ -9,18 +9,26 @@ import asyncio
 import codecs
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from aiohttp import web
+from msgspec import Meta
 
 from ..actors import logs as files
 from .context import Call
-from .errors import Problem
+from .parameters import Parameter, number
 from .waiting import Ending
 
 HEADERS = {"Content-Type": "text/plain; charset=utf-8", "X-Accel-Buffering": "no"}
 SOON_S = 0.05  # how long a follower waits for more where there was some just now,
 LATER_S = 0.5  # and where there was none for a while
+
+STREAM = Parameter[str]("stream", Literal["stdout", "stderr", "both"], "stdout, stderr or both")
+TAIL = Parameter[int](
+    "tail", Annotated[int, Meta(ge=0, lt=10**9)], "a number of lines, from 0 up", read=number
+)
+FOLLOW = Parameter[str]("follow", Literal["0", "1"], "1, or 0 for what there is now")
+PARAMETERS = (STREAM, TAIL, FOLLOW)
 
 
 class Wanted(NamedTuple):
@@ -158,15 +166,6 @@ def _begin(sources: list[Source], tail: int | None) -> None:
 
 
 def _wanted(request: web.Request) -> Wanted:
-    query = request.query
-    stream = query.get("stream", "both")
-    if stream not in (*files.STREAMS, "both"):
-        raise Problem("invalid_value", "'stream' must be stdout, stderr or both.", param="stream")
-    tail = query.get("tail")
-    if tail is not None and not (tail.isascii() and tail.isdigit() and len(tail) < 10):
-        raise Problem("invalid_value", "'tail' must be a number of lines, from 0 up.", param="tail")
-    follow = query.get("follow", "0")
-    if follow not in ("0", "1"):
-        raise Problem("invalid_value", "'follow' must be 1, or 0 for what there is now.", param="follow")
+    stream = STREAM.of(request) or "both"
     streams = files.STREAMS if stream == "both" else (stream,)
-    return Wanted(streams, None if tail is None else int(tail), follow == "1")
+    return Wanted(streams, TAIL.of(request), FOLLOW.of(request) == "1")

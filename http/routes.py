@@ -1,13 +1,111 @@
-"""Which path leads where. The only list of the surface; what is not `known` here is open to everybody."""
+"""Which path leads where: the only list of the surface. What is not `open` here asks who it is first.
 
-from functools import partial
+`/openapi.json` is made from these rows, so a new one says what it takes and gives.
+"""
 
+from functools import cache, partial
+
+import msgspec
 from aiohttp import web
 
-from . import bulk, events, health, listing, logs, runs, session, stack, starting
+from . import bulk, events, health, keyed, listing, logs, openapi, runs, session, stack, starting
 from .callers import known
-from .context import Facade
+from .context import Call, Facade
 from .guard import Guard
+from .route import EVENT_STREAM, PLAIN_TEXT, Route, delete, get, post
+from .schemas import (
+    AgentList,
+    AllStopping,
+    DetailedHealth,
+    Health,
+    KillBody,
+    RunList,
+    RunView,
+    SessionBody,
+    SessionView,
+    StartBody,
+    Started,
+    StopAllBody,
+    StopBody,
+    Stopping,
+)
+
+RUN = "/v1/runs/{run_id}"
+
+
+async def openapi_json(call: Call) -> web.Response:
+    """This document."""
+    return web.Response(body=_document(call.facade.cookie), content_type="application/json")
+
+
+ROUTES: tuple[Route, ...] = (
+    get("/health", health.health, open=True, answers={200: Health, 503: Health}),
+    get(
+        "/health/detailed",
+        health.detailed,
+        answers={200: DetailedHealth, 503: DetailedHealth},
+        codes=("forbidden",),
+    ),
+    get("/openapi.json", openapi_json, answers={200: dict}),
+    post(
+        "/v1/session",
+        session.begin,
+        open=True,
+        body=SessionBody,
+        answers={200: SessionView},
+        codes=("invalid_api_key",),
+    ),
+    delete("/v1/session", session.end, open=True, answers={204: None}),
+    get("/v1/agents", health.agents, answers={200: AgentList}),
+    get(
+        "/v1/runs",
+        listing.listing,
+        answers={200: (RunList, EVENT_STREAM)},
+        parameters=listing.PARAMETERS,
+        codes=("invalid_cursor",),
+    ),
+    post(
+        "/v1/runs",
+        starting.start,
+        body=StartBody,
+        required=("input",),
+        answers={200: EVENT_STREAM, 202: Started, 204: None},
+        parameters=(keyed.KEY, *events.PARAMETERS),
+        codes=starting.CODES,
+    ),
+    post(
+        "/v1/runs/stop",
+        bulk.stop_all,
+        body=StopAllBody,
+        answers={200: AllStopping},
+        codes=("missing_field", "forbidden"),
+    ),
+    get(RUN, runs.show, answers={200: RunView}),
+    delete(RUN, runs.delete, answers={204: None}, codes=("forbidden", "run_live", "journal_full")),
+    get(
+        RUN + "/events",
+        events.events,
+        head=False,
+        answers={200: EVENT_STREAM, 204: None},
+        parameters=events.PARAMETERS,
+    ),
+    get(RUN + "/logs", logs.logs, answers={200: PLAIN_TEXT}, parameters=logs.PARAMETERS),
+    get(RUN + "/stack", stack.stack, answers={200: PLAIN_TEXT}, codes=("run_not_live", "stack_unavailable")),
+    post(
+        RUN + "/stop",
+        runs.stop,
+        body=StopBody,
+        answers={200: (Stopping, RunView)},
+        codes=("forbidden", "run_ended", "shutting_down"),
+    ),
+    post(
+        RUN + "/kill",
+        runs.kill,
+        body=KillBody,
+        answers={200: (Stopping, RunView)},
+        codes=("forbidden", "run_ended", "shutting_down"),
+    ),
+)
 
 
 def application(facade: Facade, guard: Guard) -> web.Application:
@@ -16,22 +114,15 @@ def application(facade: Facade, guard: Guard) -> web.Application:
         middlewares=(guard.middleware,), client_max_size=facade.settings.http.max_body_bytes
     )
     app.on_response_prepare.append(guard.on_prepare)
-    with_facade = partial(known, facade)
-    app.add_routes([
-        web.get("/health", partial(health.health, facade=facade)),
-        web.get("/health/detailed", with_facade(health.detailed)),
-        web.post("/v1/session", partial(session.begin, facade=facade)),
-        web.delete("/v1/session", partial(session.end, facade=facade)),
-        web.get("/v1/agents", with_facade(health.agents)),
-        web.get("/v1/runs", with_facade(listing.listing)),
-        web.post("/v1/runs", with_facade(starting.start)),
-        web.post("/v1/runs/stop", with_facade(bulk.stop_all)),
-        web.get("/v1/runs/{run_id}", with_facade(runs.show)),
-        web.delete("/v1/runs/{run_id}", with_facade(runs.delete)),
-        web.get("/v1/runs/{run_id}/events", with_facade(events.events), allow_head=False),
-        web.get("/v1/runs/{run_id}/logs", with_facade(logs.logs)),
-        web.get("/v1/runs/{run_id}/stack", with_facade(stack.stack)),
-        web.post("/v1/runs/{run_id}/stop", with_facade(runs.stop)),
-        web.post("/v1/runs/{run_id}/kill", with_facade(runs.kill)),
-    ])  # fmt: skip
+    for route in ROUTES:
+        handle = partial(route.handle, facade=facade) if route.open else known(facade, route.handle)
+        if route.method == "GET":
+            app.router.add_get(route.path, handle, allow_head=route.head)
+        else:
+            app.router.add_route(route.method, route.path, handle)
     return app
+
+
+@cache
+def _document(cookie: str) -> bytes:
+    return msgspec.json.encode(openapi.document(ROUTES, cookie))

@@ -184,3 +184,19 @@ class DetailedHealth(msgspec.Struct):
     containment: Report
     supervisor: SupervisorHealth | None = None
     agents: list[AgentHealth] | None = None
+
+
+class Error(msgspec.Struct):
+    """What went wrong. `message` says what to do about it; `status`: of the run, where that is the reason."""
+
+    message: str
+    type: str
+    code: str
+    param: str | None
+    status: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class ErrorAnswer(msgspec.Struct):
+    """Every answer that is an error."""
+
+    error: Error

@@ -20,6 +20,18 @@ from .schemas import StartBody, Started
 
 ENVELOPE_BYTES = 4096  # of a message, beside what is in the body
 LEFT = "the client left its stream"
+# How a start is refused, beside what is wrong with its form; the supervisor's part: `messages.Refusal`.
+CODES = (
+    "forbidden",
+    "missing_field",
+    "agent_not_found",
+    "run_not_found",
+    "idempotency_key_conflict",
+    "queue_full",
+    "agent_quarantined",
+    "shutting_down",
+    "journal_full",
+)
 
 
 async def start(call: Call) -> web.StreamResponse:
