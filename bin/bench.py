@@ -8,10 +8,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
-import typer
 from rich.console import Console
 
 from . import options
+from .arguments import Option
 from .benching import showing
 from .benching.measuring import Bench, Measured
 from .benching.rows import ROWS, Row
@@ -21,12 +21,12 @@ from .terminal import whisper
 
 def bench(
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="ROW", help="Only this row; may be given again.")
+        list[str] | None, Option("--only", metavar="ROW", help="Only this row; may be given again.")
     ] = None,
-    long: Annotated[bool, typer.Option("--long", help="The rows that take minutes as well.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Few samples: is it alive, not how fast.")] = False,
-    list_rows: Annotated[bool, typer.Option("--list", help="Say which rows there are.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail where a first target is missed.")] = False,
+    long: Annotated[bool, Option("--long", help="The rows that take minutes as well.")] = False,
+    quick: Annotated[bool, Option("--quick", help="Few samples: is it alive, not how fast.")] = False,
+    list_rows: Annotated[bool, Option("--list", help="Say which rows there are.")] = False,
+    strict: Annotated[bool, Option("--strict", help="Fail where a first target is missed.")] = False,
     as_json: options.Json = False,
 ) -> int:
     """Measure runs, events and stops on servers of its own, and say which targets are reached."""

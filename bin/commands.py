@@ -1,27 +1,26 @@
-"""The list of commands, and the parser made of them.
+"""The list of commands, and how one is found, told and ended.
 
 Each command is a function that returns an exit code. Only the module of the command that was asked for is
 imported, so that `serve` doesn't carry the client and `ps` doesn't carry the configuration.
 """
 
-import functools
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from .. import __version__
 from ..http.api_errors import ClientError
+from .arguments import Command, parse
 from .outcome import CommandError, ExitCode, complain, explain
 
-Command = Callable[..., int]
+ABOUT = "Runs AI agents that may crash, hang or misbehave, each in its own confined process."
 
-#: Name of each command, in the order of `--help`, and the module that has a function of that name.
+#: Name of each command, in the order of `--help`, and the module that has a function of that name; or, where a word
+#: more says what to do, a table `COMMANDS` of them.
 MODULES = {
     "serve": "serve",
     "run": "run",
@@ -35,33 +34,74 @@ MODULES = {
     "demo": "demo.command",
     "bench": "bench",
 }
+#: Those of `MODULES` that have a table of commands.
+GROUPS: frozenset[str] = frozenset()
 
 
-def parser(words: Sequence[str]) -> typer.Typer:
-    """The parser of this command line. It ends by SystemExit, whatever happens.
-
-    It knows the one command that is asked for; all of them where none is named (`--help`, a misspelt one).
-    """
-    app = typer.Typer(
-        help="Runs AI agents that may crash, hang or misbehave, each in its own confined process.",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-    )
-    app.callback()(_options)
-    asked = next((word for word in words if not word.startswith("-")), "")
-    for name in [asked] if asked in MODULES else MODULES:
-        if _exists(MODULES[name]):
-            app.command(name)(_ending(_load(name)))
-    return app
-
-
-def _options(
-    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version and exit.")] = False,
-) -> None:
-    if version:
+def obey(words: Sequence[str]) -> int:
+    """Do what the words say; the exit code. Raises SystemExit where they ask for help or are wrong."""
+    name = words[0] if words else ""
+    if name in ("--version", "-V"):
         print(f"runward {__version__}")
-        raise typer.Exit
+        return ExitCode.DONE
+    if name in ("", "--help", "-h"):
+        print("\n".join(_overview()))
+        return ExitCode.DONE if name else ExitCode.USAGE
+    if not (name in MODULES and _exists(MODULES[name])):
+        return _unknown(name, list(MODULES), "runward")
+    if name not in GROUPS:
+        return _outcome(_load(name), parse(name, _load(name), list(words[1:])))
+    return _obey_in_group(name, words[1:])
+
+
+def commands() -> dict[str, Command]:
+    """Every command by its words. Imports all of them."""
+    found: dict[str, Command] = {}
+    for name in MODULES:
+        if _exists(MODULES[name]):
+            within = {f"{name} {word}": each for word, each in _table(name).items()} if name in GROUPS else {}
+            found |= within or {name: _load(name)}
+    return found
+
+
+def _obey_in_group(name: str, words: Sequence[str]) -> int:
+    table = _table(name)
+    word = words[0] if words else "--help"
+    if word in ("--help", "-h"):
+        print("\n".join(_list_of({f"{name} {each}": command for each, command in table.items()})))
+        return ExitCode.DONE if words else ExitCode.USAGE
+    if word not in table:
+        return _unknown(word, list(table), f"runward {name}")
+    return _outcome(table[word], parse(f"{name} {word}", table[word], list(words[1:])))
+
+
+def _overview() -> list[str]:
+    return [
+        "usage: runward COMMAND …",
+        "",
+        ABOUT,
+        "",
+        *_list_of(commands()),
+        "",
+        "  --version, -V   the version        COMMAND --help   what a command may be told",
+        "",
+        "Exit codes: 0 done, 1 the run or the command failed, 2 usage, 3 the run was stopped,",
+        "4 no server answers, 78 configuration or containment refused.",
+    ]
+
+
+def _list_of(table: dict[str, Command]) -> list[str]:
+    width = max(map(len, table))
+    return [f"  {name:{width}}  {(each.__doc__ or '').splitlines()[0]}" for name, each in table.items()]
+
+
+def _unknown(word: str, known: list[str], program: str) -> int:
+    from difflib import get_close_matches
+
+    meant = get_close_matches(word, known, 1)
+    hint = f"did you mean {meant[0]!r}?" if meant else f"`{program} --help` lists them"
+    complain(CommandError(f"there is no command {word!r}; {hint}"), as_json=False)
+    return ExitCode.USAGE
 
 
 def _exists(module: str) -> bool:
@@ -73,23 +113,18 @@ def _load(name: str) -> Command:
     return command
 
 
-def _ending(command: Command) -> Callable[..., None]:
-    """The command as the parser calls it: it ends the process, and every way to fail has a code."""
-
-    @functools.wraps(command)
-    def ending(**options: Any) -> None:
-        raise SystemExit(int(_outcome(command, options)))
-
-    ending.__annotations__ = command.__annotations__ | {"return": None}
-    return ending
+def _table(name: str) -> dict[str, Command]:
+    table: dict[str, Command] = import_module(f".{MODULES[name]}", __package__).COMMANDS
+    return table
 
 
 def _outcome(command: Command, options: dict[str, Any]) -> int:
+    """The command's exit code; every way to fail has one."""
     # An agent may say what the terminal's encoding can't.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        return command(**options)
+        return int(command(**options))
     except (CommandError, ClientError) as error:
         refusal = explain(error) if isinstance(error, ClientError) else error
         complain(refusal, as_json=bool(options.get("as_json")))

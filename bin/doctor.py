@@ -5,20 +5,20 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-import typer
 
 from ..actors.containment.report import HeldReport, Report
 from ..actors.errors import ContainmentMissing
 from ..config.errors import ConfigError
 from ..config.sections import Settings
 from . import options
+from .arguments import Option
 from .columns import columns
 from .outcome import CommandError, ExitCode, print_json
 from .terminal import one_line
 
 
 def doctor(
-    config: Annotated[Path | None, typer.Option(help="The configuration file.")] = None,
+    config: Annotated[Path | None, Option(help="The configuration file.")] = None,
     as_json: options.Json = False,
 ) -> int:
     """Try what can hold a run on this machine, here and as this user; tell what works, and what would help."""

@@ -3,16 +3,15 @@
 import signal
 from typing import Annotated
 
-import typer
-
 from . import options
+from .arguments import Option
 from .local_server import LocalServer
 from .outcome import ExitCode
 from .terminal import whisper
 
 
 def drain(
-    detach: Annotated[bool, typer.Option("--detach", help="Don't wait until it has ended.")] = False,
+    detach: Annotated[bool, Option("--detach", help="Don't wait until it has ended.")] = False,
     state: options.State = None,
 ) -> int:
     """Have the server here take no more runs and end: live ones have runs.drain_s, then they are stopped."""

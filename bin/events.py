@@ -4,10 +4,9 @@ import shutil
 import sys
 from typing import Annotated
 
-import typer
-
 from ..http.api_types import Event
 from . import describing, options
+from .arguments import Argument, Option
 from .naming import find
 from .outcome import ExitCode, print_json
 from .server import connect
@@ -15,11 +14,9 @@ from .terminal import one_line, say
 
 
 def events(
-    run_id: Annotated[str, typer.Argument(metavar="ID", help="The run; a beginning of its id is enough.")],
-    after: Annotated[int, typer.Option(min=0, help="Only events after this number.")] = 0,
-    follow: Annotated[
-        bool, typer.Option(help="Wait for more until the run ends, or print what there is.")
-    ] = True,
+    run_id: Annotated[str, Argument(metavar="ID", help="The run; a beginning of its id is enough.")],
+    after: Annotated[int, Option(min=0, help="Only events after this number.")] = 0,
+    follow: Annotated[bool, Option(help="Wait for more until the run ends, or print what there is.")] = True,
     as_json: options.Json = False,
     url: options.Url = None,
     state: options.State = None,

@@ -23,13 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         from .fresh_start import start_over
 
         start_over()
-    from .commands import parser
+    from .commands import obey
 
     try:
-        parser(words)(args=words, prog_name="runward")
-    except SystemExit as end:  # how every command ends, and how typer reports wrong usage
+        return obey(words)
+    except SystemExit as end:  # how every command ends, and how wrong usage does
         return _code(end.code)
-    return 0
 
 
 def _code(code: object) -> int:

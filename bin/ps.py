@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Annotated
 
-import typer
-
 from ..http.api_client import Client
 from ..http.api_types import RunFilters, RunInfo
 from . import describing, options
+from .arguments import Option
 from .columns import columns
 from .outcome import ExitCode, print_json
 from .server import connect
@@ -21,12 +20,12 @@ HEADER = ("ID", "AGENT", "STATUS", "REASON", "AGE", "PID", "LAST EVENT")
 
 
 def ps(
-    all_runs: Annotated[bool, typer.Option("--all", "-a", help="Ended runs too.")] = False,
-    status: Annotated[str | None, typer.Option(help="Only runs with this status.")] = None,
-    agent: Annotated[str | None, typer.Option(help="Only runs of this agent.")] = None,
-    session: Annotated[str | None, typer.Option(help="Only runs of this session.")] = None,
-    parent: Annotated[str | None, typer.Option(help="Only runs that this run started.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 200,
+    all_runs: Annotated[bool, Option("--all", "-a", help="Ended runs too.")] = False,
+    status: Annotated[str | None, Option(help="Only runs with this status.")] = None,
+    agent: Annotated[str | None, Option(help="Only runs of this agent.")] = None,
+    session: Annotated[str | None, Option(help="Only runs of this session.")] = None,
+    parent: Annotated[str | None, Option(help="Only runs that this run started.")] = None,
+    limit: Annotated[int, Option(min=1, help="At most so many, the newest.")] = 200,
     as_json: options.Json = False,
     url: options.Url = None,
     state: options.State = None,

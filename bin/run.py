@@ -4,13 +4,12 @@ import sys
 from collections.abc import Callable
 from typing import Annotated
 
-import typer
-
 from ..actors.records import Status
 from ..http.api_client import Client
 from ..http.api_errors import ServerUnreachable
 from ..http.api_types import Event, RunInfo, StartOptions
 from . import describing, options
+from .arguments import Argument, Option
 from .interrupts import StopOnInterrupt
 from .outcome import CommandError, ExitCode, print_json
 from .server import connect
@@ -23,20 +22,20 @@ UNTOLD = frozenset({"run.queued", "run.started", "run.completed", "run.failed", 
 
 def run(
     agent: Annotated[
-        str, typer.Argument(metavar="AGENT", help="The agent, as the server's configuration names it.")
+        str, Argument(metavar="AGENT", help="The agent, as the server's configuration names it.")
     ],
     text: Annotated[
-        str | None, typer.Argument(metavar="[INPUT|-]", help="Its input; - or nothing reads it from stdin.")
+        str | None, Argument(metavar="[INPUT|-]", help="Its input; - or nothing reads it from stdin.")
     ] = None,
-    session: Annotated[str | None, typer.Option(help="The session that the run belongs to.")] = None,
-    instructions: Annotated[str | None, typer.Option(help="Instructions for the agent.")] = None,
-    metadata: Annotated[list[str] | None, typer.Option(metavar="K=V", help="Kept with the run.")] = None,
+    session: Annotated[str | None, Option(help="The session that the run belongs to.")] = None,
+    instructions: Annotated[str | None, Option(help="Instructions for the agent.")] = None,
+    metadata: Annotated[list[str] | None, Option(metavar="K=V", help="Kept with the run.")] = None,
     limit: Annotated[
         list[str] | None,
-        typer.Option(metavar="K=V", help="A tighter limit, such as wall_s=10 or memory_bytes=1e9."),
+        Option(metavar="K=V", help="A tighter limit, such as wall_s=10 or memory_bytes=1e9."),
     ] = None,
     detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="Print the id and leave the run to itself.")
+        bool, Option("--detach", "-d", help="Print the id and leave the run to itself.")
     ] = False,
     as_json: options.Json = False,
     url: options.Url = None,

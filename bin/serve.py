@@ -7,28 +7,27 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-import typer
-
 from . import fresh_start
+from .arguments import Option
 from .outcome import CommandError, ExitCode
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 is a free one.")] = None,
-    state: Annotated[Path | None, typer.Option(help="Folder for the journal and the key.")] = None,
-    config: Annotated[Path | None, typer.Option(help="The configuration file.")] = None,
+    host: Annotated[str | None, Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, Option(help="Port to listen on; 0 is a free one.")] = None,
+    state: Annotated[Path | None, Option(help="Folder for the journal and the key.")] = None,
+    config: Annotated[Path | None, Option(help="The configuration file.")] = None,
     auth: Annotated[
         Literal["none", "key"] | None,
-        typer.Option(help="Who may ask: who holds a key, or anyone on loopback."),
+        Option(help="Who may ask: who holds a key, or anyone on loopback."),
     ] = None,
     assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any other setting.")
+        list[str] | None, Option("--set", metavar="SECTION.KEY=VALUE", help="Any other setting.")
     ] = None,
-    embedded: Annotated[int | None, typer.Option(hidden=True)] = None,  # see actors/embedding.py
-    environment: Annotated[int | None, typer.Option(hidden=True)] = None,  # see fresh_start.py
-    estate: Annotated[int | None, typer.Option(hidden=True)] = None,  # see actors/estate.py
-    rehearse: Annotated[bool, typer.Option("--rehearse", hidden=True)] = False,
+    embedded: Annotated[int | None, Option(hidden=True)] = None,  # see actors/embedding.py
+    environment: Annotated[int | None, Option(hidden=True)] = None,  # see fresh_start.py
+    estate: Annotated[int | None, Option(hidden=True)] = None,  # see actors/estate.py
+    rehearse: Annotated[bool, Option("--rehearse", hidden=True)] = False,
 ) -> int:
     """Serve runs over HTTP until SIGTERM, which lets live ones end, or ctrl-C."""
     environ = fresh_start.environment(environment)
@@ -126,9 +125,8 @@ def _refusing() -> Iterator[None]:
 def _assignment(text: str) -> tuple[str, object]:
     key, equals, value = text.partition("=")
     if not (key.strip() and equals):
-        raise typer.BadParameter(
-            f"{text!r} is not SECTION.KEY=VALUE, such as runs.max_live=10", param_hint="--set"
-        )
+        message = f"--set {text!r} is not SECTION.KEY=VALUE, such as runs.max_live=10"
+        raise CommandError(message, ExitCode.USAGE, "usage")
     return key.strip(), _value(key.strip(), value)
 
 

@@ -4,28 +4,27 @@ import sys
 from collections.abc import Callable
 from typing import Annotated
 
-import typer
-
 from ..actors.messages import StopMode
 from ..http.api_client import Client
 from ..http.api_errors import RunEnded
 from ..http.api_types import RunInfo
 from . import describing, options
+from .arguments import Option
 from .naming import find_all
 from .outcome import CommandError, ExitCode, print_json
 from .server import connect
-from .terminal import say, whisper
+from .terminal import confirmed, say, whisper
 
 Wish = Callable[[str], object]
 
 
 def stop(
     run_ids: options.RunIds,
-    mode: Annotated[StopMode | None, typer.Option(help="The rung to begin with.")] = None,
+    mode: Annotated[StopMode | None, Option(help="The rung to begin with.")] = None,
     grace: Annotated[
-        float | None, typer.Option(min=0, metavar="SECONDS", help="How long each rung waits for the run.")
+        float | None, Option(min=0, metavar="SECONDS", help="How long each rung waits for the run.")
     ] = None,
-    reason: Annotated[str | None, typer.Option(help="Why; kept with the run.")] = None,
+    reason: Annotated[str | None, Option(help="Why; kept with the run.")] = None,
     yes: options.Yes = False,
     as_json: options.Json = False,
     url: options.Url = None,
@@ -77,7 +76,7 @@ def _confirm(live: list[RunInfo], typed: list[str]) -> None:
         return
     for run in guessed:
         whisper(f"{run.run_id}  {run.agent}  {run.status}")
-    if not typer.confirm(f"End {'this run' if len(guessed) == 1 else 'these runs'}?", err=True):
+    if not confirmed(f"End {'this run' if len(guessed) == 1 else 'these runs'}?"):
         raise CommandError("nothing was stopped", code="not_confirmed")
 
 

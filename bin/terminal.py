@@ -40,6 +40,12 @@ def say(line: str) -> None:
     print(f"runward: {one_line(line)}", file=sys.stderr, flush=True)
 
 
+def confirmed(question: str) -> bool:
+    """Whether the person at the terminal says yes; no is what a bare return or the end of stdin means."""
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 class Output:
     """The agent's own words, to stdout as they come. No other line lands in the middle of one of its."""
 

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Annotated
 
-import typer
-
 from .. import options
+from ..arguments import Option
 from ..outcome import CommandError, ExitCode
 from .report import Report, tell_people, tell_programs
 from .server import demo_server
@@ -23,7 +22,7 @@ from .watch import Health
 
 def demo(
     smollm: Annotated[
-        str | None, typer.Option(metavar="PROMPT", help="Ask a language model on this machine, too.")
+        str | None, Option(metavar="PROMPT", help="Ask a language model on this machine, too.")
     ] = None,
     as_json: options.Json = False,
 ) -> int:

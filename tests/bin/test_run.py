@@ -101,7 +101,7 @@ def test_input_that_is_no_text_is_wrong_usage(runward: RunCommand, monkeypatch: 
         (["echo", "hi", "--limit", "wall_s=soon"], "'soon' is not a number"),
         (["echo", "hi", "--limit", "wall_s"], "not NAME=VALUE"),
         (["echo", "hi", "--metadata", "=x"], "not NAME=VALUE"),
-        ([], "Missing argument"),
+        ([], "required: AGENT"),
     ],
 )
 def test_wrong_usage_is_2_and_says_what(words: list[str], said: str, runward: RunCommand) -> None:
