@@ -30,6 +30,7 @@ from .messages import (
     Published,
     RungReached,
     Stop,
+    StopMode,
     TakeStack,
     ToRun,
 )
@@ -240,6 +241,8 @@ class LiveRun:
         """The warden climbs: it took the stop, and is not silent. A kill has its own patience."""
         if self.state.stop is not None and rung.command_id == self.state.stop.command_id:
             self._house.journal.finish_command(rung.command_id, self._house.now())
+            if self.state.phase is Phase.STOPPING and self.record.rung not in (None, rung.rung):
+                self._announce_rung(rung.rung)
         if rung.rung != "interrupt":
             self._credit.spare(TO_DIE)
         if rung.rung == "kill" and self.state.phase is Phase.STOPPING and not self._kill_reported:
@@ -332,8 +335,12 @@ class LiveRun:
     def _announce_stop(self) -> None:
         plan = self._plan()
         self.record.status = Status.STOPPING
-        reason = "shutdown" if plan.shutdown else self.record.stop_reason
-        self._emit("run.stopping", mode=plan.mode, reason=reason)
+        self._announce_rung(plan.mode)
+
+    def _announce_rung(self, rung: StopMode) -> None:
+        self.record.rung = rung
+        reason = "shutdown" if self._plan().shutdown else self.record.stop_reason
+        self._emit("run.stopping", mode=rung, reason=reason)
         self._save()
 
     def _tell_stop(self) -> None:

@@ -168,6 +168,7 @@ class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     next_attempt_at: float | None = None  # when it may be begun again; it may wait longer, for a slot
     first_crash: Crash | None = None  # of those that count together
     last_crash: Crash | None = None
+    rung: str | None = None  # where its stop stands: interrupt, terminate, kill
     # internal
     owner: str = ""  # name of the API key that started it
     warden: ProcessIdentity | None = None

@@ -76,6 +76,7 @@ class RunInfo(msgspec.Struct, kw_only=True, frozen=True):
     next_attempt_at: float | None = None
     first_crash: Crash | None = None
     last_crash: Crash | None = None
+    rung: str | None = None
 
     @property
     def ended(self) -> bool:

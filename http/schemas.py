@@ -97,7 +97,8 @@ class ProcessView(msgspec.Struct):
 class RunView(msgspec.Struct, kw_only=True):
     """The run object. `exit` and `containment` are null until known, `process` once the run is over.
 
-    `next_attempt_at`, `first_crash`, `last_crash`: null but for runs of agents that ask for restarts.
+    `next_attempt_at`, `first_crash`, `last_crash`: null but for runs of agents that ask for restarts. `rung`: where its
+    stop stands (interrupt, terminate, kill), null where nobody stopped it.
     """
 
     object: Literal["run"] = "run"
@@ -125,6 +126,7 @@ class RunView(msgspec.Struct, kw_only=True):
     next_attempt_at: float | None
     first_crash: Crash | None
     last_crash: Crash | None
+    rung: str | None
 
 
 class RunList(msgspec.Struct, kw_only=True):

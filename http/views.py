@@ -48,6 +48,7 @@ def _view(record: RunRecord) -> RunView:
         next_attempt_at=record.next_attempt_at,
         first_crash=record.first_crash,
         last_crash=record.last_crash,
+        rung=record.rung,
     )
 
 

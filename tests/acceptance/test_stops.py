@@ -107,6 +107,9 @@ def test_an_agent_that_ignores_everything_is_killed(client: Client, proof: str, 
     assert _ends(run) == ("cancelled", "killed", "kill", "SIGKILL")
     assert run["exit"]["code"] is None
     _check_receipt(run, proof, least_ms=2 * 1000 * SHORT_S)
+    climbed = [event for event in client.events(run["run_id"]) if event["event"] == "run.stopping"]
+    assert [event["mode"] for event in climbed] == ["interrupt", "terminate", "kill"]
+    assert run["rung"] == "kill"
 
 
 def test_an_agent_that_is_frozen_is_woken_to_be_terminated(client: Client, proof: str) -> None:

@@ -24,7 +24,7 @@ def command(
     return 0
 
 
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
     "rest": [],
     "folder": None,
     "count": 7,
