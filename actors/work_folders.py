@@ -12,6 +12,7 @@ import time
 from collections.abc import Collection, Iterable
 
 from ..config.sections import AgentSpec
+from . import kept_files
 from .actor import Actor
 from .containment.walls import MOUNTS, UID
 from .messages import Place
@@ -21,7 +22,7 @@ from .spawning import spawn_light
 JANITOR_MAIN = "runward.actors.janitor:begin"
 PAUSE_S = 1.0  # what ends meanwhile is removed together
 MEMORY_BYTES = 268_435_456  # for /tmp and /dev/shm, where a run has its work folder on disk without limit
-_WORK, _KEPT, _TRASH = "work", "kept", "trash"
+_WORK, _KEPT, _TRASH = "work", kept_files.KEPT, "trash"
 
 
 class WorkFolders:
@@ -57,7 +58,7 @@ class WorkFolders:
         scratch = f"{self._state_dir}/{_WORK}/{run_id}"
         work, temporary = f"{scratch}/work", f"{scratch}/tmp"
         if keep:
-            work = f"{self._state_dir}/{_KEPT}/{run_id}"
+            work = kept_files.folder(self._state_dir, run_id)
         if not (self._in_memory and keep):
             self._throw_away(f"{_WORK}/{run_id}")  # of an earlier attempt
             os.mkdir(scratch, self._above)

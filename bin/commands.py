@@ -28,6 +28,7 @@ MODULES = {
     "events": "events",
     "stop": "stop",
     "kill": "stop",
+    "files": "files",
     "drain": "drain",
     "restart": "restart",
     "doctor": "doctor",

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, Self, Unpack
+from typing import Any, BinaryIO, Self, Unpack
 
 from ..actors.messages import AgentInfo, StopMode
 from . import api_calls
@@ -13,7 +13,7 @@ from .api_async_transport import AsyncTransport
 from .api_errors import ApiError, ServerUnreachable, WaitTimeout
 from .api_following import PATIENCE_S, Following, ignore
 from .api_results import output_of
-from .api_types import Event, Input, RunFilters, RunInfo, StartOptions
+from .api_types import Event, FileInfo, FilePage, Input, RunFilters, RunInfo, StartOptions
 
 
 class AsyncClient:
@@ -129,6 +129,18 @@ class AsyncClient:
         """Ask for the run's end with no grace at all; otherwise as `stop`."""
         await self._transport.ask(api_calls.kill(run_id, reason))
         return await (self.wait(run_id, timeout_s) if wait else self.get(run_id))
+
+    async def files(self, run_id: str) -> FilePage:
+        """The files that the run keeps, if its agent is declared with `work_folder = "keep"`."""
+        return await self._transport.ask(api_calls.files(run_id))
+
+    async def fetch(self, file: FileInfo, into: BinaryIO) -> None:
+        """Write what is in a file that a run keeps, blocking as `into` does. Raises ServerUnreachable."""
+        async with self._transport.open("GET", file.href) as reply:
+            if reply.status not in api_calls.OPENED:
+                raise api_calls.refusal(self.url, reply.status, reply.retry_after, await reply.read())
+            while block := await reply.read_some():
+                into.write(block)
 
     async def agents(self) -> tuple[AgentInfo, ...]:
         """The agents that the server declares."""

@@ -9,7 +9,7 @@ import msgspec
 
 from ..actors.messages import StopMode
 from .api_errors import ApiError, api_error
-from .api_types import Input, RunFilters, RunInfo, RunPage, StartOptions
+from .api_types import FilePage, Input, RunFilters, RunInfo, RunPage, StartOptions
 from .schemas import AgentList, Health, Started, Stopping
 
 T = TypeVar("T")
@@ -60,6 +60,11 @@ def stop(run_id: str, mode: StopMode | None, grace_s: float | None, reason: str 
 def kill(run_id: str, reason: str | None) -> Call[Stopping]:
     """Ask for the run's end with no grace."""
     return Call("POST", f"{run_path(run_id)}/kill", Stopping, _given({"reason": reason}))
+
+
+def files(run_id: str) -> Call[FilePage]:
+    """The files that the run keeps."""
+    return Call("GET", f"{run_path(run_id)}/files", FilePage)
 
 
 def agents() -> Call[AgentList]:

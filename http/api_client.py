@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, BinaryIO, Unpack
 
 from ..actors.messages import AgentInfo, StopMode
 from . import api_calls
@@ -13,7 +13,7 @@ from .api_events import EventStream
 from .api_following import PATIENCE_S, Following, ignore
 from .api_results import output_of
 from .api_transport import Transport
-from .api_types import Event, Input, RunFilters, RunInfo, StartOptions
+from .api_types import Event, FileInfo, FilePage, Input, RunFilters, RunInfo, StartOptions
 
 
 class Client:
@@ -124,6 +124,20 @@ class Client:
         """Ask for the run's end with no grace at all; otherwise as `stop`."""
         self._transport.ask(api_calls.kill(run_id, reason))
         return self.wait(run_id, timeout_s) if wait else self.get(run_id)
+
+    def files(self, run_id: str) -> FilePage:
+        """The files that the run keeps, if its agent is declared with `work_folder = "keep"`."""
+        return self._transport.ask(api_calls.files(run_id))
+
+    def fetch(self, file: FileInfo, into: BinaryIO) -> None:
+        """Write what is in a file that a run keeps. Raises ServerUnreachable if it broke off."""
+        with self._transport.open("GET", file.href) as reply:
+            if reply.status not in api_calls.OPENED:
+                raise api_calls.refusal(self.url, reply.status, reply.retry_after, reply.read())
+            while block := reply.read_some(self._transport.timeout_s):
+                into.write(block)
+            if not reply.is_whole:
+                raise ServerUnreachable(self.url, f"{file.path} broke off")
 
     def agents(self) -> tuple[AgentInfo, ...]:
         """The agents that the server declares."""

@@ -45,13 +45,18 @@ class Reply:
         except (OSError, HTTPException) as error:
             raise ServerUnreachable(self._url, reason(error)) from error
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all came that was promised, once nothing more comes."""
+        return not self._response.length
+
 
 class Transport:
     """How to reach one server, which may be silent for `timeout_s`."""
 
     def __init__(self, address: Address, timeout_s: float) -> None:
         self.address = address
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
 
     @property
     def url(self) -> str:
@@ -74,7 +79,7 @@ class Transport:
     ) -> Iterator[Reply]:
         """The answer with its body unread; its connection is closed in the end. Raises ServerUnreachable."""
         with (
-            closing(self._connection(timeout_s or self._timeout_s)) as connection,
+            closing(self._connection(timeout_s or self.timeout_s)) as connection,
             self._answer(connection, method, path, body, headers or {}) as (response, connected),
         ):
             yield Reply(self.url, response, connected)

@@ -89,6 +89,22 @@ class RunInfo(msgspec.Struct, kw_only=True, frozen=True):
         return document
 
 
+class FileInfo(msgspec.Struct, frozen=True):
+    """A file that a run keeps. `path`: from its work folder, in the agent's words; `href`: on the server."""
+
+    path: str
+    href: str
+    size_bytes: int = 0
+    modified_at: float = 0.0
+
+
+class FilePage(msgspec.Struct, frozen=True):
+    """The files that a run keeps, by path; not `complete` if there are more, too deep or too many to list."""
+
+    data: list[FileInfo]
+    complete: bool = True
+
+
 class RunPage(msgspec.Struct, frozen=True):
     """Some runs, newest first. `next`: the `before` of the next page."""
 

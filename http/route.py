@@ -25,6 +25,7 @@ class Text:
 
 EVENT_STREAM = Text("text/event-stream", "Server-sent events; docs/events.md tells what they hold.")
 PLAIN_TEXT = Text("text/plain", "Text in UTF-8.")
+BYTES = Text("application/octet-stream", "Whatever is in the file.")
 
 # What one status may hold: a msgspec type (JSON), a Text, None for no body, or a tuple where it may be several.
 Content = Any

@@ -8,15 +8,16 @@ from functools import cache, partial
 import msgspec
 from aiohttp import web
 
-from . import bulk, events, health, keyed, listing, logs, openapi, runs, session, stack, starting
+from . import bulk, events, files, health, keyed, listing, logs, openapi, runs, session, stack, starting
 from .callers import known
 from .context import Call, Facade
 from .guard import Guard
-from .route import EVENT_STREAM, PLAIN_TEXT, Route, delete, get, post
+from .route import BYTES, EVENT_STREAM, PLAIN_TEXT, Route, delete, get, post
 from .schemas import (
     AgentList,
     AllStopping,
     DetailedHealth,
+    FileList,
     Health,
     KillBody,
     RunList,
@@ -90,6 +91,13 @@ ROUTES: tuple[Route, ...] = (
         parameters=events.PARAMETERS,
     ),
     get(RUN + "/logs", logs.logs, answers={200: PLAIN_TEXT}, parameters=logs.PARAMETERS),
+    get(RUN + "/files", files.listing, answers={200: FileList}, codes=("files_not_kept",)),
+    get(
+        RUN + "/files/{path:.+}",
+        files.contents,
+        answers={200: BYTES},
+        codes=("file_not_found", "file_unreadable"),
+    ),
     get(RUN + "/stack", stack.stack, answers={200: PLAIN_TEXT}, codes=("run_not_live", "stack_unavailable")),
     post(
         RUN + "/stop",

@@ -138,6 +138,23 @@ class RunList(msgspec.Struct, kw_only=True):
     next: str | None
 
 
+class FileView(msgspec.Struct):
+    """A file that a run keeps. `path`: from its work folder, what is no UTF-8 as \\xNN; `href`: where it is."""
+
+    path: str
+    href: str
+    size_bytes: int
+    modified_at: float
+
+
+class FileList(msgspec.Struct, kw_only=True):
+    """The files that a run keeps, by path. Not `complete`: there are more, too deep or too many to list."""
+
+    object: Literal["list"] = "list"
+    data: list[FileView]
+    complete: bool
+
+
 class AgentList(msgspec.Struct, kw_only=True):
     """Every registered agent."""
 

@@ -16,10 +16,6 @@ from typing import NoReturn
 from . import bootstrap
 from .steps import STEPS, Context, Outcome
 
-# The checkout's own code is what is checked, not what a caller has on its path; and what is not kept compiled is
-# compiled anew by each of the several hundred servers that the tests start.
-NOT_PASSED_ON = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
-
 
 @dataclass(frozen=True)
 class Done:
@@ -41,8 +37,6 @@ def main(checkout: str, argv: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, ended)
     # `bin/check &` in a script inherits a SIGINT that is ignored, and so would the tests, which send it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for name in NOT_PASSED_ON:
-        os.environ.pop(name, None)
     try:
         python = bootstrap.ensure(checkout, {"dev", "smollm"})
         with tempfile.TemporaryDirectory(prefix="runward-check-") as scratch:

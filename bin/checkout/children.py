@@ -10,6 +10,10 @@ from typing import BinaryIO
 
 GRACE_S = 15.0  # tests that are interrupted have processes of their own to end
 
+# The checkout's own code is what is checked, not what a caller has on its path; and what is not kept compiled is
+# compiled anew by each of the several hundred servers that the tests start.
+NOT_PASSED_ON = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+
 
 def run(
     command: Sequence[str], cwd: str, timeout_s: float | None = None, output: BinaryIO | None = None
@@ -30,11 +34,18 @@ def run_side_by_side(
 ) -> list[int]:
     """Their exit codes when all have ended; each command with its `output`, as `run` has it."""
     children: list[subprocess.Popen[bytes]] = []
+    env = {name: text for name, text in os.environ.items() if name not in NOT_PASSED_ON}
     try:
         for command, output in commands:
             children.append(
                 subprocess.Popen(
-                    command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+                    command,
+                    cwd=cwd,
+                    env=env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    process_group=0,
                 )
             )
         return [child.wait(timeout_s) for child in children]

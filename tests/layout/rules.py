@@ -15,6 +15,7 @@ FACADE = {
         "actors.mailbox",
         "actors.wire",
         "actors.journal.reader",
+        "actors.kept_files",
         "actors.logs",
         "actors.procfs",
         "actors.roles",
