@@ -97,8 +97,8 @@ class ProcessView(msgspec.Struct):
 class RunView(msgspec.Struct, kw_only=True):
     """The run object. `exit` and `containment` are null until known, `process` once the run is over.
 
-    `next_attempt_at`, `first_crash`, `last_crash`: null but for runs of agents that ask for restarts. `rung`: where its
-    stop stands (interrupt, terminate, kill), null where nobody stopped it.
+    `next_attempt_at`, `first_crash`, `last_crash`: null but for runs of agents that ask for restarts. `rung`: where
+    its stop stands (interrupt, terminate, kill), null where nobody stopped it.
     """
 
     object: Literal["run"] = "run"
