@@ -57,6 +57,22 @@ def age(seconds: float) -> str:
     return f"{max(seconds, 0):.0f}s"
 
 
+def size(count: float) -> str:
+    """Bytes in their largest unit, with three digits at the most: 900B, 4.3K, 43M, 1.2G."""
+    for unit in "BKMG":
+        if count < 999.5 or unit == "G":
+            break
+        count /= 1024
+    return f"{count:.1f}{unit}" if count < 9.95 and unit != "B" else f"{count:.0f}{unit}"
+
+
+def rate(per_s: float) -> str:
+    """How many a second, in as few characters as say it: 0, 0.3, 12, 4.3k."""
+    if per_s >= 9_950:
+        return f"{per_s / 1000:.0f}k"
+    return f"{per_s:.0f}" if per_s >= 9.95 or per_s == 0 else f"{per_s:.1f}"
+
+
 def document(value: Any) -> str:
     """An output that is no text, as JSON for people."""
     return json.dumps(value, ensure_ascii=False, indent=2)

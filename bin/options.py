@@ -14,6 +14,8 @@ State = Annotated[
     Option("--state", envvar="RUNWARD_STATE_DIR", help="The state folder of the server that runs here."),
 ]
 Json = Annotated[bool, Option("--json", help="Print JSON on stdout, and nothing else there.")]
+Agent = Annotated[str | None, Option("--agent", help="Only runs of this agent.", completes="agent")]
+Session = Annotated[str | None, Option("--session", help="Only runs of this session.")]
 Yes = Annotated[bool, Option("--yes", "-y", help="Don't ask.")]
 RunIds = Annotated[
     list[str], Argument(metavar="ID…", help="Ids of runs; a beginning that only one run has is enough.")

@@ -18,9 +18,10 @@ def test_ps_lists_what_lives_and_with_all_what_ended(fake: FakeServer, runward: 
         fake.add(f"run_{number}", "spin")
     fake.add("run_over", "crash")
     shown = runward("ps").out.splitlines()
-    assert shown[0].split() == ["ID", "AGENT", "STATUS", "REASON", "AGE", "PID", "LAST", "EVENT"]
+    header = "ID AGENT STATUS AGE CPU RSS PROCS EVENTS/S LAST EVENT RUNG"
+    assert " ".join(shown[0].split()) == header
     assert sorted(line.split()[0] for line in shown[1:]) == ["run_0", "run_1", "run_2"]
-    assert "run_over  crash  failed   signal" in runward("ps", "--all").out
+    assert "run_over  crash  failed (signal)" in runward("ps", "--all").out
     assert [run["run_id"] for run in runward("ps", "--agent", "crash", "-a", "--json").document["data"]] == [
         "run_over"
     ]
