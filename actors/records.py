@@ -184,6 +184,14 @@ class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     )
 
 
+class ResponseAsked(msgspec.Struct, frozen=True):
+    """How a run was asked for by OpenAI's `/v1/responses`, as far as whoever retrieves it is told that."""
+
+    background: bool = False
+    store: bool = True
+    previous_response_id: str | None = None
+
+
 class RunInput(msgspec.Struct, frozen=True, kw_only=True):
     """What the agent is given. Journalled with the run, sent to its warden, and to nobody else."""
 
@@ -193,3 +201,4 @@ class RunInput(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str | None = None
     model: str | None = None
     metadata: dict[str, str] = {}
+    response: ResponseAsked | None = None  # not given to the agent

@@ -30,10 +30,15 @@ SECURITY_HEADERS = {
 PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Methods": "GET, POST, DELETE",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, "
-    "X-Request-Id",
+    "X-Request-Id, OpenAI-Organization, OpenAI-Project, X-Stainless-Arch, X-Stainless-Lang, X-Stainless-OS, "
+    "X-Stainless-Package-Version, X-Stainless-Retry-Count, X-Stainless-Runtime, X-Stainless-Runtime-Version, "
+    "X-Stainless-Timeout",  # what OpenAI's client sends from a browser
     "Access-Control-Max-Age": "600",
 }
-EXPOSED = "Location, Content-Location, Idempotency-Replayed, Retry-After, Runward-Ignored, X-Request-Id"
+EXPOSED = (
+    "Location, Content-Location, Idempotency-Replayed, Retry-After, Runward-Ignored, Runward-Run-Id, "
+    "X-Request-Id"
+)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 

@@ -12,6 +12,7 @@ from . import bulk, events, files, health, keyed, listing, logs, openapi, runs, 
 from .callers import known
 from .context import Call, Facade
 from .guard import Guard
+from .openai_routes import ROUTES as OPENAI_ROUTES
 from .route import BYTES, EVENT_STREAM, PLAIN_TEXT, Route, delete, get, post
 from .schemas import (
     AgentList,
@@ -113,6 +114,7 @@ ROUTES: tuple[Route, ...] = (
         answers={200: (Stopping, RunView)},
         codes=("forbidden", "run_ended", "shutting_down"),
     ),
+    *OPENAI_ROUTES,
 )
 
 

@@ -40,19 +40,19 @@ async def start(call: Call) -> web.StreamResponse:
     key = keyed.key_of(call.request)
     sent = await bodies.read(call.request, call.facade.settings.http.body_timeout_s)
     body, ignored = bodies.decode(sent, StartBody)
-    command = _start_command(call, body, key, keyed.body_hash(sent) if key is not None else b"")
+    command = start_command(call, body, key, keyed.body_hash(sent) if key is not None else b"")
     if accepting.wants_stream(call.request):
         return await _streamed(call, command, body.on_disconnect == "stop", ignored)
     if body.on_disconnect == "stop":  # there is no stream to leave
         ignored.append("on_disconnect")
-    accepted = await _started(call, command)
+    accepted = await started(call, command)
     return answer(Started(accepted.run_id), 202, _headers(accepted, ignored))
 
 
 async def _streamed(call: Call, command: StartRun, stops: bool, ignored: list[str]) -> web.StreamResponse:
     """A start that is sent again with the same key, a browser's way to come back, may say where it was."""
     seen = events.cursor(call.request)
-    starting = asyncio.ensure_future(_started(call, command))
+    starting = asyncio.ensure_future(started(call, command))
     try:
         accepted = await (asyncio.shield(starting) if stops else starting)
         headers = _headers(accepted, ignored) | {"Content-Location": f"/v1/runs/{accepted.run_id}/events"}
@@ -60,10 +60,11 @@ async def _streamed(call: Call, command: StartRun, stops: bool, ignored: list[st
         return await events.stream_from(call, key, record, seen if accepted.replayed else 0, headers)
     finally:
         if stops:
-            call.facade.link.see_to(_stop_if_left(call, starting))
+            call.facade.link.see_to(stop_if_left(call, starting))
 
 
-async def _started(call: Call, command: StartRun) -> RunAccepted:
+async def started(call: Call, command: StartRun) -> RunAccepted:
+    """The answer once the run is journalled; the same if the command came through twice. Raises `RunwardError`."""
     try:
         return await call.facade.link.ask(
             command, RunAccepted, call.facade.settings.supervision.command_timeout_s
@@ -74,15 +75,15 @@ async def _started(call: Call, command: StartRun) -> RunAccepted:
         return RunAccepted(command.id, command.run_id)
 
 
-async def _stop_if_left(call: Call, starting: "asyncio.Future[RunAccepted]") -> None:
-    """The stream is over. Unless the run is too, or this facade goes, its client left; maybe before it began."""
+async def stop_if_left(call: Call, starting: "asyncio.Future[RunAccepted]", reason: str = LEFT) -> None:
+    """The answer is over. Unless the run is too, or this facade goes, its client left; maybe before it began."""
     facade = call.facade
     try:
         run_id = (await starting).run_id
         found = facade.journal.run(run_id)
         if found is None or found[1].status.ended or facade.feeds.closing:
             return
-        stop = StopRun(new_id(), run_id, call.who.only_owner, reason=LEFT)
+        stop = StopRun(new_id(), run_id, call.who.only_owner, reason=reason)
         await facade.link.ask(stop, StopAccepted, facade.settings.supervision.command_timeout_s)
     except (RunwardError, Problem):
         pass  # it ended meanwhile, or never began; and there is nobody left to tell
@@ -93,7 +94,8 @@ def _headers(accepted: RunAccepted, ignored: list[str]) -> dict[str, str]:
     return {"Location": f"/v1/runs/{accepted.run_id}", **replayed, **bodies.ignored_header(ignored)}
 
 
-def _start_command(call: Call, body: StartBody, key: str | None, body_hash: bytes) -> StartRun:
+def start_command(call: Call, body: StartBody, key: str | None, body_hash: bytes) -> StartRun:
+    """What the supervisor is asked, checked. Raises `Problem`. `key`: the client's Idempotency-Key."""
     settings = call.facade.settings
     if body.parent_run_id is not None:
         find_run(call.facade.journal, call.who, body.parent_run_id)
