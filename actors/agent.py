@@ -20,14 +20,14 @@ from typing import Any, NoReturn
 
 from ..config.sections import AgentSpec
 from . import birth
-from .calling import FunctionCall
+from .asking import AgentCall, call_of
 from .channel import Channel, claim_line
-from .conversation import Conversation
 from .ending import EXIT_FAILED, Ending, ending_of_raise, ending_of_return, fitted
-from .entrypoints import kind_of, load
+from .entrypoints import load
+from .frameworks.recognised import advice
 from .interruption import Interrupted, Interruption, SigtermHandler
 from .messages import EventRefused, Interrupt, Start
-from .records import Kind, RunInput
+from .records import RunInput
 from .run import Run
 
 
@@ -67,7 +67,7 @@ class AgentProcess:
         self._interruption = Interruption()
         self._sigterm = SigtermHandler(self._interruption, self._channel)
         self._start: SimpleQueue[RunInput] = SimpleQueue()
-        self._call: FunctionCall | Conversation | None = None
+        self._call: AgentCall | None = None
         # Not a `threading.Thread`: an agent that counts its threads should find only its own.
         _thread.start_new_thread(self._listen, ())
 
@@ -101,19 +101,18 @@ class AgentProcess:
             finally:
                 self._sigterm.disarm()
         except BaseException as error:  # noqa: BLE001  # an agent may raise anything, and all of it is an ending
-            return ending_of_raise(error, self._call, self._interruption.wished, _network(self._spec))
+            wanting = advice(error)
+            return ending_of_raise(
+                error, self._call, self._interruption.wished, _network(self._spec), wanting
+            )
         return ending_of_return(self._call, self._interruption.wished)
 
-    def _prepare(self, given: RunInput) -> FunctionCall | Conversation:
+    def _prepare(self, given: RunInput) -> AgentCall:
         """Everything that comes before the agent's own work: what goes wrong here is a failed start."""
         if self._is_spare:
             birth.entitle(f"agent {self._run_id}")
         run = Run(self._run_id, given, self._channel, self._interruption)
-        target = self._target()
-        kind = kind_of(target)
-        if kind is Kind.CONVERSATION:
-            return Conversation(target, given, run, self._channel, self._spec.options)
-        return FunctionCall(target, kind, given.input, run, self._channel, self._spec.options)
+        return call_of(self._target(), given, run, self._channel, self._spec.options)
 
     def _target(self) -> Any:
         if not self._spec.callable:

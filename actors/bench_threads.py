@@ -21,11 +21,10 @@ from ..config.sections import AgentSpec
 from ..config.settings import load as load_settings
 from . import birth, cast, root, wire
 from .actor import Actor, Callback
-from .calling import FunctionCall
+from .asking import AgentCall, call_of
 from .channel import Channel, claim_line
-from .conversation import Conversation
 from .ending import ending_of_raise, ending_of_return
-from .entrypoints import kind_of, load
+from .entrypoints import load
 from .intake import Intake
 from .interruption import Interruption
 from .journal.writer import Writer
@@ -45,7 +44,7 @@ from .messages import (
     StopRun,
     ToSupervisor,
 )
-from .records import Exit, Kind, Reason, RunInput, RunRecord, Status, Usage
+from .records import Exit, Reason, RunInput, RunRecord, Status, Usage
 from .roles import SupervisorStart
 from .run import Run
 
@@ -114,7 +113,7 @@ class ThreadRun:
         threading.Thread(target=self._live, args=(spec,), daemon=True).start()
 
     def _live(self, spec: AgentSpec) -> None:
-        call: FunctionCall | Conversation | None = None
+        call: AgentCall | None = None
         try:
             call = self._prepare(spec)
             call.perform(self.interruption)
@@ -124,13 +123,9 @@ class ThreadRun:
         if ending.claim is not None:
             self.channel.write(claim_line(ending.claim))
 
-    def _prepare(self, spec: AgentSpec) -> FunctionCall | Conversation:
+    def _prepare(self, spec: AgentSpec) -> AgentCall:
         run = Run(self.record.run_id, self._given, self.channel, self.interruption)
-        target = load(spec.entrypoint)
-        kind = kind_of(target)
-        if kind is Kind.CONVERSATION:
-            return Conversation(target, self._given, run, self.channel, spec.options)
-        return FunctionCall(target, kind, self._given.input, run, self.channel, spec.options)
+        return call_of(load(spec.entrypoint), self._given, run, self.channel, spec.options)
 
 
 class ThreadSupervisor(Actor):

@@ -7,6 +7,7 @@ itself. `Interrupted` (SIGTERM) goes through the agent's frames and out of here.
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from typing import Any
 
+from .cancelling import see_through
 from .channel import Channel, delta_line
 from .entrypoints import arguments, kind_of_result
 from .intake import LONGEST_JOINED
@@ -79,9 +80,9 @@ class FunctionCall:
         self.kind = kind_of_result(result)
         match self.kind:
             case Kind.ASYNC_FUNCTION:
-                self._run_async(self._await(result))
+                see_through(self._await(result), interruption)
             case Kind.ASYNC_GENERATOR:
-                self._run_async(self._drain(result))
+                see_through(self._drain(result), interruption)
             case Kind.GENERATOR:
                 self._exhaust(result)
             case _:
@@ -97,21 +98,6 @@ class FunctionCall:
             # Also when SIGTERM struck outside its frame, so that its own `finally` blocks run.
             if (close := getattr(items, "close", None)) is not None:
                 close()
-
-    def _run_async(self, work: Any) -> None:
-        import asyncio  # costs tens of ms, and few agents need it
-
-        async def cancellable() -> None:
-            loop, task = asyncio.get_running_loop(), asyncio.current_task()
-            assert task is not None
-            with self._interruption.heard_by(lambda why: _cancel(loop, task, why)):
-                await work
-
-        try:
-            asyncio.run(cancellable())
-        except asyncio.CancelledError:
-            if not self._interruption.wished:
-                raise  # it cancelled itself
 
     async def _await(self, result: Awaitable[Any]) -> None:
         self._returned = await result
@@ -136,10 +122,3 @@ class FunctionCall:
                 self._run.emit(event, **fields)
             case _:
                 raise TypeError(f"an agent yields text or {{'event': …}}, not a {type(item).__name__}")
-
-
-def _cancel(loop: Any, task: Any, why: str) -> None:
-    try:
-        loop.call_soon_threadsafe(task.cancel, why)
-    except RuntimeError:
-        pass  # the loop closed first: the agent is done

@@ -20,23 +20,21 @@ _TOKENS = ("session_prompt_tokens", "session_completion_tokens", "session_total_
 
 
 class Conversation:
-    """One conversation agent, built and asked once. `output` and `usage` are right at every moment."""
+    """One conversation agent, asked once. `output` and `usage` are right at every moment."""
 
     kind = Kind.CONVERSATION
 
-    def __init__(
-        self, target: Any, given: RunInput, run: Run, channel: Channel, options: Mapping[str, Any]
-    ) -> None:
-        """Build it. Raises what its constructor raises, and TypeError for one without `run_conversation`."""
+    def __init__(self, agent: Any, given: RunInput, run: Run, deltas: Deltas) -> None:
+        """`deltas`: those that the agent was built with. TypeError for one without `run_conversation`."""
         self._given = given
         self._run = run
         self._result: Any = None
-        self._deltas = Deltas(channel)
-        self._agent = target if _is_built(target) else _build(target, run, channel, self._deltas, options)
-        if not _is_built(self._agent):
+        self._deltas = deltas
+        self._agent = agent
+        if not _is_built(agent):
             raise TypeError(
                 "a callable that takes no input must return an object with run_conversation, "
-                f"not a {type(self._agent).__name__}"
+                f"or an agent of a framework, not a {type(agent).__name__}"
             )
 
     @property
@@ -93,6 +91,14 @@ class Conversation:
 
 def _is_built(candidate: Any) -> bool:
     return not isinstance(candidate, type) and callable(getattr(candidate, "run_conversation", None))
+
+
+def built(target: Any, run: Run, channel: Channel, deltas: Deltas, options: Mapping[str, Any]) -> Any:
+    """What this class or function makes with those arguments that it takes; what is made already, as it is.
+
+    Raises what it raises.
+    """
+    return target if _is_built(target) else _build(target, run, channel, deltas, options)
 
 
 def _build(factory: Any, run: Run, channel: Channel, deltas: Deltas, options: Mapping[str, Any]) -> Any:

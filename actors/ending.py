@@ -61,17 +61,20 @@ def ending_of_return(call: Call, wished: bool) -> Ending:
     return _ending("completed", call)
 
 
-def ending_of_raise(error: BaseException, call: Call | None, wished: bool, network: str = "") -> Ending:
+def ending_of_raise(
+    error: BaseException, call: Call | None, wished: bool, network: str = "", wanting: str = ""
+) -> Ending:
     """The call raised; `call` is None if it never began, since the agent couldn't be loaded or built.
 
-    `network`: what to say of the agent's network if that may be what was wanting.
+    `network`: what to say of the agent's network if that may be what was wanting. `wanting`: what to say of
+    anything else that was.
     """
     if isinstance(error, Interrupted):
         return _ending("interrupted", call)
     if isinstance(error, SystemExit) and call is not None:
         return _ending_of_exit(error, call, wished)
     traceback.print_exception(error)
-    said = describe(error) + (network if network and wants_network(error) else "")
+    said = describe(error) + wanting + (network if network and wants_network(error) else "")
     if call is None:
         return _ending("start_failed", None, said)
     return _ending("interrupted" if wished else "exception", call, said)

@@ -61,6 +61,7 @@ class Kind(StrEnum):
     ASYNC_GENERATOR = "async_generator"
     CONVERSATION = "conversation"
     COMMAND = "command"
+    PYDANTIC_AI = "pydantic_ai"
 
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # what a JSON client still tells apart

@@ -72,6 +72,7 @@ ONLY_IN: dict[str, set[str]] = {
     "ctypes": {"actors.containment.linux"},
     "dill": {"actors.callables"},
     "multiprocess": {"actors.spawning"},
+    "pydantic_ai": {"actors.frameworks.pydantic_ai"},
     "psutil": {"bin"},
     "rich": {"bin"},
     "setproctitle": {"actors.birth"},

@@ -140,3 +140,13 @@ def test_a_dead_warden_ends_the_agent_at_once(warden: Warden) -> None:
             life.hear_deltas()
         life.hang_up()
         assert life.end() == 1
+
+
+def test_a_framework_that_is_not_installed_is_named_with_its_extra(warden: Warden, tmp_path: Path) -> None:
+    # Hidden from the import as if it were not there, which in most environments of these tests it isn't.
+    code = "import sys\nsys.modules['pydantic_ai'] = None\nfrom pydantic_ai import Agent\n"
+    (tmp_path / "framed.py").write_text(code)
+    life = warden.run_to_end(f"{tmp_path}/framed.py:agent")
+    assert life.end() == 1
+    assert life.claim["claim"] == "start_failed"
+    assert life.claim["error"].endswith(" (pip install 'runward[pydantic-ai]')")
