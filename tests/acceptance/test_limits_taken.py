@@ -22,7 +22,10 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     config = {
         "containment": {"kill": skip_unless_held(request.param)},
         "runs": {"interrupt_grace_s": 0.3, "builtin_agents": ["echo"]},
-        "agents": {"fill": agent("filling", "fill")},
+        "agents": {
+            "fill": agent("filling", "fill"),
+            "keep": agent("filling", "fill", work_folder="keep"),
+        },
     }
     with running(tmp_path_factory.mktemp("taken"), config) as server:
         server.client.ended(server.client.start("echo"))
@@ -60,10 +63,27 @@ def test_who_takes_more_memory_than_he_may_is_killed_for_that(client: Client, wa
     assert "memory" in run["error"]
 
 
-def test_memory_that_is_nobodys_own_counts_where_a_cgroup_counts(client: Client) -> None:
-    run = _ended(client, "shared_memory", {"memory_bytes": MEMORY_BYTES})
-    _held(run, "memory")
+@pytest.mark.parametrize("way", ["shared_memory", "memory_files"])
+def test_memory_that_is_nobodys_own_counts_where_a_cgroup_counts(client: Client, way: str) -> None:
+    run = _ended(client, way, {"memory_bytes": MEMORY_BYTES})
+    if _held(run, "memory") != "cgroup":
+        pytest.skip("who only watches processes sees their own memory")
     assert run["reason"] == "memory_limit"
+
+
+def test_what_the_kernel_keeps_of_files_is_given_back_and_ends_nobody(client: Client) -> None:
+    """On disk, more than the run's whole memory."""
+    run = client.ended(client.start("keep", "page_cache", limits={"memory_bytes": MEMORY_BYTES}))
+    assert (run["status"], run["output"]) == ("completed", 48 * STEP_BYTES)
+
+
+def test_who_fills_his_work_folder_is_told_that_it_is_full_and_nobody_else_is(client: Client) -> None:
+    room = 8 * STEP_BYTES
+    run = _ended(client, "the_disk", {"work_folder_bytes": room})
+    if run["containment"]["applied"].get("work_folder") != "tmpfs":
+        pytest.skip("its work folder is on disk here")
+    size, said = run["output"]
+    assert (room - STEP_BYTES <= size <= room, said) == (True, errno.ENOSPC)
 
 
 def test_when_a_child_takes_too_much_the_run_ends_as_one_and_no_other_is_hurt(client: Client) -> None:

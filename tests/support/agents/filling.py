@@ -15,6 +15,7 @@ from runward.actors.run import Run
 
 STEP_BYTES = 1 << 22
 MOST_STEPS = 128  # half a gigabyte
+CACHED_STEPS = 48
 MOST_PROCESSES = 100
 
 
@@ -45,6 +46,35 @@ def shared_memory(_: str, __: Run) -> int:
         taken.append(mmap.mmap(-1, STEP_BYTES))
         taken[-1].write(b"x" * STEP_BYTES)
     return len(taken) * STEP_BYTES
+
+
+def memory_files(_: str, __: Run) -> int:
+    """In files that have no name and are in no file system (memfd_create(2)), and that nobody maps."""
+    taken = [os.memfd_create("taken") for _ in range(MOST_STEPS)]
+    return sum(os.write(file, b"x" * STEP_BYTES) for file in taken)
+
+
+def page_cache(_: str, __: Run) -> int:
+    """By writing a file to disk and reading it again: the kernel keeps what it can of that."""
+    with open("large", "wb+", buffering=0) as file:
+        for _step in range(CACHED_STEPS):
+            file.write(b"x" * STEP_BYTES)
+        file.seek(0)
+        read = sum(len(file.read(STEP_BYTES)) for _ in range(CACHED_STEPS))
+    os.unlink("large")
+    return read
+
+
+def the_disk(_: str, run: Run) -> list[Any]:
+    """With one file after another in the work folder: how much there was room for, and what is said then."""
+    size, said = 0, 0
+    try:
+        for number in range(MOST_STEPS):
+            with open(f"{run.work_folder}/{number}", "wb", buffering=0) as file:
+                size += file.write(b"x" * STEP_BYTES)
+    except OSError as error:
+        said = error.errno or 0
+    return [size, said]
 
 
 def many_small(_: str, __: Run) -> None:
@@ -147,7 +177,21 @@ def who_goes_first(_: str, __: Run) -> list[int]:
 WAYS: dict[str, Callable[[str, Run], Any]] = {
     way.__name__: way
     for way in (
-        *(heap, slowly, shared_memory, many_small, a_child, processes, threads, descriptors, a_file, limits),
+        *(
+            heap,
+            slowly,
+            shared_memory,
+            memory_files,
+            page_cache,
+            the_disk,
+            many_small,
+            a_child,
+            processes,
+            threads,
+            descriptors,
+            a_file,
+            limits,
+        ),
         *(events, who_goes_first),
     )
 }
