@@ -264,7 +264,8 @@ class FakeSupervisor:
         self._seqs[run_id] = last
         end = ENDS.get(events[-1]["event"])
         if end is not None:
-            self._save(run_id, status=end[0], reason=end[1], last_seq=last, last_event=events[-1]["event"])
+            reason = self._runs[run_id][1].reason or end[1]  # a test may have said another
+            self._save(run_id, status=end[0], reason=reason, last_seq=last, last_event=events[-1]["event"])
         self._writer.commit()
         if publish and self.publishing:
             note = Published(first, len(events), end is not None)
