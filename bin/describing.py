@@ -1,6 +1,7 @@
 """Events and ends of runs in words. Pure: takes the client's objects, gives text that is not tamed yet."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ..actors.records import Exit
@@ -71,6 +72,11 @@ def rate(per_s: float) -> str:
     if per_s >= 9_950:
         return f"{per_s / 1000:.0f}k"
     return f"{per_s:.0f}" if per_s >= 9.95 or per_s == 0 else f"{per_s:.1f}"
+
+
+def pairs(table: Mapping[str, Any]) -> str:
+    """A table on one line: name=value, separated by commas."""
+    return ", ".join(f"{name}={value}" for name, value in table.items())
 
 
 def document(value: Any) -> str:

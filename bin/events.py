@@ -6,7 +6,7 @@ from typing import Annotated
 
 from ..http.api_types import Event
 from . import describing, options
-from .arguments import Argument, Option
+from .arguments import Option
 from .naming import find
 from .outcome import ExitCode, print_json
 from .server import connect
@@ -14,9 +14,11 @@ from .terminal import one_line, say
 
 
 def events(
-    run_id: Annotated[str, Argument(metavar="ID", help="The run; a beginning of its id is enough.")],
+    run_id: options.RunId,
     after: Annotated[int, Option(min=0, help="Only events after this number.")] = 0,
-    follow: Annotated[bool, Option(help="Wait for more until the run ends, or print what there is.")] = True,
+    follow: Annotated[
+        bool, Option("--follow", "-f", help="Wait for more until the run ends, or print what there is.")
+    ] = True,
     as_json: options.Json = False,
     url: options.Url = None,
     state: options.State = None,

@@ -17,6 +17,10 @@ Json = Annotated[bool, Option("--json", help="Print JSON on stdout, and nothing 
 Agent = Annotated[str | None, Option("--agent", help="Only runs of this agent.", completes="agent")]
 Session = Annotated[str | None, Option("--session", help="Only runs of this session.")]
 Yes = Annotated[bool, Option("--yes", "-y", help="Don't ask.")]
+RunId = Annotated[
+    str, Argument(metavar="ID", help="The run; a beginning of its id is enough.", completes="run")
+]
 RunIds = Annotated[
-    list[str], Argument(metavar="ID…", help="Ids of runs; a beginning that only one run has is enough.")
+    list[str],
+    Argument(metavar="ID", help="Ids of runs; a beginning that only one run has is enough.", completes="run"),
 ]

@@ -24,6 +24,11 @@ class ExitCode(IntEnum):
     BROKEN_PIPE = 141  # nobody reads what we print: 128 + SIGPIPE
 
 
+def code_of(status: str) -> ExitCode:
+    """What the end of a run with this status means to the shell."""
+    return {"completed": ExitCode.DONE, "cancelled": ExitCode.STOPPED}.get(status, ExitCode.FAILED)
+
+
 class CommandError(Exception):
     """A command can't go on. The message says what happened and what to do.
 

@@ -11,11 +11,10 @@ from ..http.api_types import Event, RunInfo, StartOptions
 from . import describing, options
 from .arguments import Argument, Option
 from .interrupts import StopOnInterrupt
-from .outcome import CommandError, ExitCode, print_json
+from .outcome import CommandError, ExitCode, code_of, print_json
 from .server import connect
 from .terminal import Output, say, whisper
 
-CODES = {Status.COMPLETED: ExitCode.DONE, Status.CANCELLED: ExitCode.STOPPED}
 # Told by the output itself, or by the last line.
 UNTOLD = frozenset({"run.queued", "run.started", "run.completed", "run.failed", "run.cancelled"})
 
@@ -76,7 +75,7 @@ def _followed(client: Client, start: Callable[[], str], as_json: bool) -> int:
         print_json(ended.document())
     else:
         _conclude(ended, output)
-    return CODES.get(ended.status, ExitCode.FAILED)
+    return code_of(ended.status)
 
 
 def _show(client: Client, run_id: str, output: Output, quiet: bool) -> None:

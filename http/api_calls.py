@@ -9,8 +9,8 @@ import msgspec
 
 from ..actors.messages import StopMode
 from .api_errors import ApiError, api_error
-from .api_types import FilePage, Input, RunFilters, RunInfo, RunPage, StartOptions
-from .schemas import AgentList, Health, Started, Stopping
+from .api_types import FilePage, Input, RunFilters, RunInfo, RunPage, StartOptions, StopFilters
+from .schemas import AgentList, AllStopping, Health, Started, Stopping
 
 T = TypeVar("T")
 
@@ -65,6 +65,21 @@ def kill(run_id: str, reason: str | None) -> Call[Stopping]:
 def files(run_id: str) -> Call[FilePage]:
     """The files that the run keeps."""
     return Call("GET", f"{run_path(run_id)}/files", FilePage)
+
+
+def stop_all(
+    filters: StopFilters, mode: StopMode | None, grace_s: float | None, reason: str | None
+) -> Call[AllStopping]:
+    """Ask for the end of all that match; of all there are, where nothing is said that they must match."""
+    wanted = _given(filters) or {"all": True}
+    body = _given({**wanted, "mode": mode, "grace_s": grace_s, "reason": reason})
+    return Call("POST", "/v1/runs/stop", AllStopping, body)
+
+
+def logs_path(run_id: str, stream: str | None, tail: int | None, follow: bool) -> str:
+    """Where what it wrote is."""
+    query = urlencode(_given({"stream": stream, "tail": tail, "follow": "1" if follow else None}))
+    return f"{run_path(run_id)}/logs" + (f"?{query}" if query else "")
 
 
 def agents() -> Call[AgentList]:

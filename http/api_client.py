@@ -1,9 +1,9 @@
 """A client of the runs API, blocking, on the standard library alone: what the command line talks with."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Unpack
+from typing import Any, BinaryIO, Literal, Unpack
 
 from ..actors.messages import AgentInfo, StopMode
 from . import api_calls
@@ -13,7 +13,7 @@ from .api_events import EventStream
 from .api_following import PATIENCE_S, Following, ignore
 from .api_results import output_of
 from .api_transport import Transport
-from .api_types import Event, FileInfo, FilePage, Input, RunFilters, RunInfo, StartOptions
+from .api_types import Event, FileInfo, FilePage, Input, RunFilters, RunInfo, StartOptions, StopFilters
 
 
 class Client:
@@ -138,6 +138,39 @@ class Client:
                 into.write(block)
             if not reply.is_whole:
                 raise ServerUnreachable(self.url, f"{file.path} broke off")
+
+    def stop_all(
+        self,
+        *,
+        mode: StopMode | None = None,
+        grace_s: float | None = None,
+        reason: str | None = None,
+        **filters: Unpack[StopFilters],
+    ) -> tuple[str, ...]:
+        """Ask for the end of every run that matches all filters, of every run there is without one; their ids.
+
+        All the wishes are then in the journal. A grace of 0 with the mode "kill" is no grace at all.
+        """
+        return tuple(self._transport.ask(api_calls.stop_all(filters, mode, grace_s, reason)).stopping)
+
+    def stack(self, run_id: str) -> str:
+        """Where a live run's agent is in its Python code, also when it hangs: untrusted text. Blocks up to 6 s."""
+        return "".join(self._transport.text(f"{api_calls.run_path(run_id)}/stack", silence_s=30.0))
+
+    def logs(
+        self,
+        run_id: str,
+        *,
+        stream: Literal["stdout", "stderr"] | None = None,
+        tail: int | None = None,
+        follow: bool = False,
+    ) -> Generator[str, None, None]:
+        """What the run wrote, as it comes: untrusted text. `stream`: that one alone; `tail`: its last lines only.
+
+        With `follow` it blocks until the run is over; else it is what there is now.
+        """
+        path = api_calls.logs_path(run_id, stream, tail, follow)
+        return self._transport.text(path, silence_s=None if follow else 30.0)
 
     def agents(self) -> tuple[AgentInfo, ...]:
         """The agents that the server declares."""

@@ -5,7 +5,8 @@ A connection for each request, so that one client may be used by many threads. N
 
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from codecs import getincrementaldecoder
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, TypeVar
@@ -37,8 +38,8 @@ class Reply:
         except (OSError, HTTPException) as error:
             raise ServerUnreachable(self._url, reason(error)) from error
 
-    def read_some(self, timeout_s: float) -> bytes:
-        """What there is, once there is something; empty at the end. Raises ServerUnreachable."""
+    def read_some(self, timeout_s: float | None) -> bytes:
+        """What there is, once there is something; empty at the end. Raises ServerUnreachable. None: for ever."""
         try:
             self._connected.settimeout(timeout_s)
             return self._response.read1(CHUNK_BYTES)
@@ -67,6 +68,20 @@ class Transport:
         """What the server answers. Blocks. Raises ApiError when it says no, ServerUnreachable if nothing."""
         with self.open(call.method, call.path, call.body, call.headers, timeout_s) as reply:
             return api_calls.understood(call, self.url, reply.status, reply.retry_after, reply.read())
+
+    def text(
+        self, path: str, timeout_s: float | None = None, silence_s: float | None = None
+    ) -> Generator[str, None, None]:
+        """A text, as it comes. `silence_s`: how long the server may say nothing in its middle; None: for ever.
+
+        Blocks. Raises as `ask`.
+        """
+        decoder = getincrementaldecoder("utf-8")("replace")
+        with self.open("GET", path, timeout_s=timeout_s) as reply:
+            if reply.status not in api_calls.OPENED:
+                raise api_calls.refusal(self.url, reply.status, reply.retry_after, reply.read())
+            while chunk := reply.read_some(silence_s):
+                yield decoder.decode(chunk)
 
     @contextmanager
     def open(

@@ -36,6 +36,14 @@ class RunFilters(TypedDict, total=False):
     parent_run_id: str | None
 
 
+class StopFilters(TypedDict, total=False):
+    """Which runs to stop; None is any, and what is given must all match."""
+
+    status: str | None
+    agent: str | None
+    session_id: str | None
+
+
 class ProcessInfo(msgspec.Struct, frozen=True):
     """What a live run uses now. `pid`: the agent's, on the server's machine; the rest counts its warden too."""
 

@@ -1,0 +1,139 @@
+"""What an operator asks and does, in this process against one real server."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from runward.bin.main import main
+
+from ..support.server import Server, running
+from .conftest import Ended
+
+WRITES = "import sys\n\ndef writes(text):\n    print('out')\n    print('err', file=sys.stderr)\n"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("operating")
+    (folder / "writes.py").write_text(WRITES)
+    agents = {
+        "writes": {"entrypoint": "writes.py:writes"},
+        "count": {"entrypoint": "runward.actors.builtin:count", "options": {"interval_s": 0.05}},
+    }
+    with running(
+        folder, {"agents": agents, "runs": {"interrupt_grace_s": 0.1, "terminate_grace_s": 0.1}}
+    ) as server:
+        yield server
+
+
+class Operator:
+    """Types commands."""
+
+    def __init__(self, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+        self.server = server
+        self._state = str(server.folder / "state")
+        self._capsys = capsys
+
+    def __call__(self, *words: str, expecting: int = 0) -> Ended:
+        code = main([*words, "--state", self._state])
+        said = Ended(code, *self._capsys.readouterr())
+        assert said.code == expecting, said
+        return said
+
+    def json(self, *words: str, expecting: int = 0) -> Any:
+        return self(*words, "--json", expecting=expecting).document
+
+    def begun(self, agent: str, **more: object) -> str:
+        return self.server.client.begun(agent, "x", **more)
+
+
+@pytest.fixture
+def runward(house: Server, capsys: pytest.CaptureFixture[str]) -> Iterator[Operator]:
+    operator = Operator(house, capsys)
+    with house.without_leftovers():
+        yield operator
+        operator("kill", "--all")
+
+
+def test_runs_are_ended_by_what_they_have_in_common(runward: Operator) -> None:
+    spins = {runward.begun("spin"), runward.begun("spin")}
+    counts, alone = runward.begun("count", session_id="s1"), runward.begun("count")
+    ended = runward("kill", "--agent", "spin", "--json").lines
+    assert ({run["run_id"] for run in ended}, {run["reason"] for run in ended}) == (spins, {"killed"})
+    assert runward("stop", "--session", "s1").out.startswith(f"{counts} cancelled (")
+    assert runward.json("inspect", alone)["status"] == "running"
+    assert runward.json("stop", "--all", "--mode", "kill")["run_id"] == alone
+    nobody = runward("stop", "--all")
+    assert (nobody.out, nobody.err) == ("", "no run that lives matches\n")
+
+
+def test_the_ladder_is_told_rung_by_rung(runward: Operator) -> None:
+    run_id = runward.begun("spin")
+    said = runward("stop", run_id)
+    rungs = [line.split() for line in said.err.splitlines()]
+    assert [(words[0], words[-1]) for words in rungs] == [
+        (run_id, rung) for rung in ("interrupt", "terminate", "kill")
+    ]
+    seconds = [float(words[1]) for words in rungs]
+    assert seconds[1] >= 0.1
+    assert seconds[2] >= 0.2
+    assert "ended by the kill rung in" in said.out
+    assert "; no survivors" in said.out
+
+
+@pytest.mark.parametrize("words", [[], ["--all", "--agent", "spin"], ["run_1", "--all"]])
+def test_a_stop_says_which_runs_in_one_way(words: list[str], runward: Operator) -> None:
+    assert runward.json("stop", *words, expecting=2)["error"]["code"] == "usage"
+
+
+def test_a_live_run_is_looked_into(runward: Operator) -> None:
+    run_id = runward.begun("spin")
+    assert (
+        "has not ended in 0.05 s; it goes on" in runward("wait", run_id, "--timeout", "0.05", expecting=1).err
+    )
+    assert "in spin" in runward("stack", run_id).out
+    assert "in spin" in runward.json("stack", run_id)["stack"]
+    facts = dict(line.split(None, 1) for line in runward("inspect", run_id).out.splitlines())
+    assert (facts["run"], facts["agent"], facts["status"], facts["processes"]) == (
+        run_id,
+        "spin",
+        "running",
+        "2",
+    )
+
+
+def test_an_ended_run_is_looked_into(runward: Operator) -> None:
+    run_id = runward("run", "crash", "segfault", "--detach").out.strip()
+    assert runward("wait", run_id, expecting=1).out.startswith(f"{run_id} failed (signal); SIGSEGV")
+    shown = runward("inspect", run_id).out
+    assert re.search(rf"^run +{run_id}\nagent +crash\nstatus +failed \(signal\)\n", shown)
+    assert re.search(r"^receipt +.*proof: ", shown, re.MULTILINE)
+    assert "\nstderr, its end\n  Fatal Python error: Segmentation fault\n" in shown
+    assert runward.json("stack", run_id, expecting=1)["error"]["code"] == "run_not_live"
+
+
+def test_waiting_ends_with_the_code_of_the_first_that_did_not_complete(runward: Operator) -> None:
+    well = runward("run", "echo", "x", "--detach").out.strip()
+    stopped = runward.begun("spin")
+    runward("kill", stopped)
+    assert runward.json("wait", well)["status"] == "completed"
+    assert len(runward("wait", well, stopped, "--json", expecting=3).lines) == 2
+
+
+def test_what_a_run_wrote_is_printed_and_followed_to_its_end(runward: Operator) -> None:
+    run_id = runward("run", "writes", "x", "--detach").out.strip()
+    assert runward("logs", run_id, "-f").out.splitlines() == ["out", "==> stderr <==", "err"]
+    assert runward("logs", run_id, "--stream", "stderr").out == "err\n"
+    assert runward.json("logs", run_id, "--stream", "stdout", "--tail", "1") == {
+        "run_id": run_id,
+        "text": "out\n",
+    }
+
+
+def test_agents_are_listed(runward: Operator) -> None:
+    rows = {line.split()[0]: line.split() for line in runward("agents").out.splitlines()}
+    assert rows["AGENT"][:4] == ["AGENT", "KIND", "HEALTH", "LIVE"]
+    assert rows["spin"][3] == "0"
+    assert {each["name"] for each in runward.json("agents")["data"]} >= {"echo", "spin", "count"}
