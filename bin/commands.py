@@ -25,7 +25,7 @@ MODULES = {
     "serve": "serve",
     "run": "run",
     "ps": "ps",
-    "inspect": "inspect",
+    "inspect": "inspecting",
     "events": "events",
     "logs": "logs",
     "stack": "stack",
