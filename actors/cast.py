@@ -1,6 +1,7 @@
 """Who root keeps alive: one supervisor and the facades, each with what it is born with."""
 
 import socket
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -44,6 +45,7 @@ class Cast:
         self._report = report(estate.found, settings.containment.require)
         while len(estate.facade_keys) < settings.http.workers:
             estate.facade_keys.append(new_keys())
+        self._starts: Counter[str] = Counter()
         self.is_first = True  # the supervisor that is started next, of this server
         self.supervisor = self.new_supervisor()
         self.facades = self.new_facades()
@@ -85,6 +87,7 @@ class Cast:
 
     def _supervisor_start(self, predecessor_fd: int, control_fd: int) -> tuple[msgspec.Struct, list[int]]:
         estate = self._estate
+        self._starts["supervisor"] += 1
         start = SupervisorStart(
             settings=_without_auth(self._settings),
             control_fd=control_fd,
@@ -94,11 +97,14 @@ class Cast:
             facade_keys={f"facade {n}": keys.public for n, keys in enumerate(estate.facade_keys, 1)},
             found=estate.found,
             is_first=self.is_first,
+            starts=self._starts["supervisor"],
             predecessor_fd=predecessor_fd,
         )
         return start, [fd for fd in (control_fd, predecessor_fd) if fd >= 0]
 
     def _facade_start(self, index: int, control_fd: int) -> tuple[msgspec.Struct, list[int]]:
+        name = f"facade {index}"
+        self._starts[name] += 1
         start = FacadeStart(
             settings=msgspec.structs.replace(self._settings, agents={}),
             index=index,
@@ -111,6 +117,7 @@ class Cast:
             api_keys=self._api_keys,
             cookie_secret=self._estate.cookie_secret,
             link_token_hash=front_door.hashed(self._estate.link_token),
+            starts=self._starts[name],
             report=self._report,
         )
         return start, [control_fd, self._listening.fileno()]

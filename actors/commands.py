@@ -7,6 +7,7 @@ import msgspec
 
 from ..config.sections import Settings
 from . import lifecycle, limits, wire
+from .accounts import Accounts
 from .forgetting import Forgetting
 from .forking import Forking
 from .live_run import House, LiveRun
@@ -14,6 +15,7 @@ from .messages import (
     AgentInfo,
     Agents,
     AskAgents,
+    AskFigures,
     AskStack,
     DeleteRun,
     FromSupervisor,
@@ -55,6 +57,7 @@ class Commands:
         self._replays = Replays(house.journal)
         self._forgetting = forgetting
         self._stacks = stacks
+        self._accounts = Accounts(house, register, forking, list(settings.agents))
         self._began = house.clock()
         self.closing = False
 
@@ -77,6 +80,8 @@ class Commands:
                 answer(Agents(command.id, [self._agent(name) for name in self._settings.agents]))
             case AskStack():
                 self._stacks.ask(command, answer)
+            case AskFigures():
+                answer(self._accounts.answer(command))
             case _:
                 assert_never(command)
 

@@ -118,6 +118,10 @@ class Forking:
         """What an operator should know of the agent's zygote."""
         return self._links[name].warnings
 
+    def zygote_starts(self) -> dict[str, int]:
+        """How often each agent's zygote was started."""
+        return {name: link.starts for name, link in self._links.items()}
+
     def close(self) -> None:
         """Let all zygotes exit, and reap them. Blocks some ms."""
         self._spares.close()

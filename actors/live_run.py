@@ -16,6 +16,7 @@ from .containment.holders import CGROUP, WARDEN, Holders
 from .containment.reaping import PATIENCE_S
 from .containment.rungs import KillRung
 from .credit import TO_DIE, TO_OBEY, Credit
+from .figures import Figures
 from .intake import lawful
 from .journal.patient import PatientWriter
 from .lifecycle import Effect, LifeMessage, Phase, StopPlan
@@ -74,6 +75,7 @@ class House(Protocol):
     kill_silence_s: float
     batches_in_flight: int
     room: Room
+    figures: Figures
 
     def clock(self) -> float:
         """Monotonic seconds."""
@@ -163,6 +165,7 @@ class LiveRun:
         self._unwritten: list[bytes] = []  # events of this turn
         self._credit = Credit(house.batches_in_flight, house.room, lambda: house.then(self._ack))
         self._stop_began: float | None = None
+        self._kill_began: float | None = None
         self._watch: Timer | None = None
         self._goes_on = False  # in another attempt
 
@@ -247,6 +250,7 @@ class LiveRun:
             self._credit.spare(TO_DIE)
         if rung.rung == "kill" and self.state.phase is Phase.STOPPING and not self._kill_reported:
             self._kill_reported = True
+            self._kill_began = self._kill_began or self._house.clock()
             self._relax()
             self._expect(PATIENCE_S + self._house.kill_silence_s, "the kill")
 
@@ -315,6 +319,8 @@ class LiveRun:
     def _begin(self) -> None:
         self._relax()
         now = self._house.now()
+        if self.record.started_at is None:
+            self._house.figures.began(now - self.record.created_at)
         self.record.status, self.record.started_at = Status.RUNNING, self.record.started_at or now
         held = self._house.holders_of(self.record.agent)
         self.record.containment = limits.containment(
@@ -357,6 +363,7 @@ class LiveRun:
     def _kill_warden(self) -> None:
         self._relax()
         self._stop_began = self._stop_began or self._house.clock()
+        self._kill_began = self._kill_began or self._house.clock()
         if self.pidfd is not None:
             pidfd = self.pidfd
             self._house.at_once(lambda: _kill(pidfd))
@@ -404,6 +411,7 @@ class LiveRun:
     def hand_over(self, end: Verdict, delay_s: float) -> "LiveRun":
         """This attempt ended like that, and the run waits for its next, which has the record from here on."""
         self._goes_on = True
+        self._house.figures.restarted(self.record.agent)
         record = self.record
         record.attempt += 1
         record.status = Status.QUEUED
@@ -424,6 +432,8 @@ class LiveRun:
         record.output = msgspec.Raw(end.output) if end.output else None
         record.ended_at = self._house.now()
         record.exit_record = None
+        kill_s = None if self._kill_began is None else self._house.clock() - self._kill_began
+        self._house.figures.ended(record, kill_s)
         self._emit(_TERMINAL[end.status], **_terminal_fields(end))
         if self.state.stop is not None:
             self._house.journal.finish_command(self.state.stop.command_id, record.ended_at)
@@ -454,6 +464,7 @@ class LiveRun:
         first, self._written = self._written + 1, self.seq
         self._house.journal.append(self.key, first, self.seq, blob)
         is_over = self.state.phase is Phase.ENDED and not self._goes_on
+        self._house.figures.wrote(self.seq - first + 1, len(blob))
         published = Published(first, self.seq - first + 1, is_over)
         fed = blob if len(blob) <= FED_BYTES else b""
         self._house.then(lambda: self._house.publish(self.record.run_id, published, fed))

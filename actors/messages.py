@@ -94,7 +94,21 @@ class AskStack(Message, frozen=True, tag="ask_stack"):
     owner: str | None
 
 
-ToSupervisor = StartRun | StopRun | Ping | AskAgents | StopRuns | DeleteRun | AskStack
+class AskFigures(Message, frozen=True, tag="ask_figures"):
+    """How does everything stand, in figures? And this is what the asking facade counted. Answered by `FiguresTold`.
+
+    `life`: a name that no other facade process has. `counters`: since it began; `gauges`: now. Not `wanted`: it only
+    reports.
+    """
+
+    id: str
+    life: str
+    counters: dict[str, float]
+    gauges: dict[str, float]
+    wanted: bool = True
+
+
+ToSupervisor = StartRun | StopRun | Ping | AskAgents | StopRuns | DeleteRun | AskStack | AskFigures
 
 
 # ── supervisor → facade: one answer per command, with the command's id ──────────────────────────
@@ -196,7 +210,17 @@ class Stack(Message, frozen=True, tag="stack"):
     text: str
 
 
-FromSupervisor = RunAccepted | StopAccepted | Refusal | Pong | Agents | RunsStopping | RunDeleted | Stack
+class FiguresTold(Message, frozen=True, tag="figures"):
+    """By the names of Prometheus series; empty if they were not wanted. `pid`: the supervisor's."""
+
+    id: str
+    pid: int
+    series: dict[str, float]
+
+
+FromSupervisor = (
+    RunAccepted | StopAccepted | Refusal | Pong | Agents | RunsStopping | RunDeleted | Stack | FiguresTold
+)
 
 
 # ── supervisor → facades: the feed (XPUB), topic = run id. It may drop; the journal can't ───────

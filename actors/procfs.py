@@ -15,11 +15,14 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Stat(NamedTuple):
-    """Of one process. `cpu_s`: user and system time, its own and that of the children it has waited for."""
+    """Of one process. `cpu_s`: user and system time, its own and that of the children it has waited for; `own_cpu_s`
+    without these.
+    """
 
     start_ticks: int
     cpu_s: float
     rss_bytes: int
+    own_cpu_s: float = 0.0
 
 
 class Tree(NamedTuple):
@@ -37,8 +40,18 @@ def stat(pid: int) -> Stat | None:
         return None
     # The name, in parentheses, may hold anything, so count from its end: the first is then the 3rd field.
     fields = text.rpartition(b")")[2].split()
-    cpu_ticks = sum(int(ticks) for ticks in fields[11:15])
-    return Stat(int(fields[19]), cpu_ticks / _TICKS_PER_S, int(fields[21]) * _PAGE_BYTES)
+    own, of_children = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
+    return Stat(
+        int(fields[19]),
+        (own + of_children) / _TICKS_PER_S,
+        int(fields[21]) * _PAGE_BYTES,
+        own / _TICKS_PER_S,
+    )
+
+
+def name(pid: int) -> str:
+    """The first 15 bytes of its title; empty if there is none of that pid."""
+    return _read(f"/proc/{pid}/comm").decode(errors="replace").strip()
 
 
 def children(pid: int) -> list[int]:

@@ -58,6 +58,7 @@ class SupervisorStart(msgspec.Struct, frozen=True, kw_only=True):
     facade_keys: dict[str, bytes]  # name → public key
     found: Found  # what holds every run here
     is_first: bool = True  # of this server
+    starts: int = 1  # how often this server has started a supervisor
     predecessor_fd: int = -1  # pidfd of the supervisor that this one is to replace; -1: there is none
 
 
@@ -75,6 +76,7 @@ class FacadeStart(msgspec.Struct, frozen=True, kw_only=True):
     api_keys: list[ApiKey]
     cookie_secret: bytes
     link_token_hash: str  # of the one-time token in the link that `serve` prints; "" for none
+    starts: int = 1  # how often this server has started a facade of this index
     report: Report  # what holds every run here, and what could not be had
 
 

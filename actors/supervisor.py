@@ -20,6 +20,7 @@ from .containment.holders import Holders, holders
 from .containment.oom import OomKills
 from .containment.rungs import RUNGS
 from .errors import BadMessage
+from .figures import Figures
 from .forgetting import Forgetting
 from .forking import Forking
 from .journal.patient import PatientWriter
@@ -31,6 +32,7 @@ from .messages import (
     Drain,
     Events,
     Exited,
+    FiguresTold,
     FromRun,
     FromSupervisor,
     Hello,
@@ -65,7 +67,7 @@ from .turns import Turns
 DESCRIPTORS = 65_536
 WARM_UP_AFTER_S = 0.25  # with runs to take up
 #: What is answered though the journal is held up. A stop is carried out then, written or not.
-NEEDS_NO_JOURNAL = (Refusal, Pong, Agents, Stack, StopAccepted, RunsStopping)
+NEEDS_NO_JOURNAL = (Refusal, Pong, Agents, Stack, StopAccepted, RunsStopping, FiguresTold)
 
 OOM_LOOK_S = 5.0
 
@@ -98,6 +100,7 @@ class Supervisor(Actor):
         self._start = start
         self._settings = start.settings
         self._boot_id = birth.boot_id()
+        self.figures = Figures(start.starts)
         self.journal = journal
         self.rung = RUNGS[start.found.rung]
         self.holders = holders(start.found)
@@ -112,7 +115,7 @@ class Supervisor(Actor):
         told = (self._tell_of_commit, self._held_up, self._relieved)
         self._turns = Turns(self.journal, self._write, *told, self.after)
         self.then, self.at_once = self._turns.then, self._turns.at_once
-        self._was_short = False
+        self._was_short = self._committed = False
         self._touched: list[LiveRun] = []
         self._closing: ShutDown | None = None
         self._shutdowns = 0
@@ -227,7 +230,11 @@ class Supervisor(Actor):
 
     def turn_ended(self) -> None:
         """Journal, then publish."""
+        began = self.clock()
         self._turns.end()
+        if self._committed:
+            self._committed = False
+            self.figures.commit_s.observe(self.clock() - began)
 
     def _write(self) -> None:
         runs, self._touched = self._touched, []
@@ -235,6 +242,7 @@ class Supervisor(Actor):
             run.write()
 
     def _tell_of_commit(self) -> None:
+        self._committed = True
         if self.journal.changed != self._told_changed:
             self._told_changed = self.journal.changed
             self.then(self._tell_changed)

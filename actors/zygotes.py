@@ -65,6 +65,7 @@ class ZygoteLink:
         self._waiting: list[tuple[Fork, Descriptors]] = []  # forks to ask for
         self._given_up: list[str] = []  # what is not preloaded any more, and why
         self.warnings: list[str] = []
+        self.starts = 0
         self.rung = start.kill_rung  # as far as is known before it was tried; so the next two
         self.walls = walls.of_agent(start.walls, start.spec)
         self.missing: tuple[str, ...] = ()
@@ -92,6 +93,7 @@ class ZygoteLink:
         start = msgspec.structs.replace(self._start, control_fd=theirs.fileno())
         pid = spawn_light(MAIN, start, (theirs.fileno(), start.root_pidfd))
         theirs.close()
+        self.starts += 1
         patience = self._actor.after(self._preload_timeout_s, self._preload_overdue)
         self._process = _Process(pid, os.pidfd_open(pid), ours, patience)
         self._actor.watch(ours.fileno(), self.hear)

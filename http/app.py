@@ -16,10 +16,12 @@ from ..actors.journal.reader import Reader
 from ..actors.mailbox import KeyPair, Post
 from ..actors.messages import Ping, Pong, Ready, ShutDown
 from ..actors.roles import FacadeStart
+from . import metrics
 from .auth import Keys, OneTimeToken, Sessions
 from .changes import Changes
 from .context import Facade
 from .feeds import Feeds
+from .figures import FacadeFigures
 from .link import Link, new_id
 from .serving import Serving
 
@@ -78,6 +80,7 @@ async def _live(start: FacadeStart, control: "Control", link: Link) -> None:
 
 async def _keep_checking(facade: Facade) -> None:
     async with asyncio.TaskGroup() as checks:
+        checks.create_task(metrics.keep_reporting(facade))
         checks.create_task(facade.feeds.keep_checking())
         checks.create_task(facade.changes.keep_checking())
 
@@ -97,6 +100,7 @@ def _facade(start: FacadeStart, link: Link, journal: Reader, port: int) -> Facad
         token=OneTimeToken(start.link_token_hash),
         cookie=f"runward_{port}",  # cookies don't know ports, and there may be two servers on this machine
         report=start.report,
+        figures=FacadeFigures(start.index, start.starts),
         clock=time.monotonic,
     )
 

@@ -14,6 +14,7 @@ from .auth import Keys, OneTimeToken, Sessions, Who
 from .changes import Changes
 from .errors import Problem
 from .feeds import Feeds
+from .figures import FacadeFigures
 from .link import Link
 
 
@@ -32,6 +33,7 @@ class Facade:
     token: OneTimeToken
     cookie: str
     report: Report
+    figures: FacadeFigures
     clock: Callable[[], float]
 
 
@@ -56,6 +58,15 @@ def find_run(journal: Reader, who: Who, run_id: str) -> tuple[int, RunRecord]:
             "run_not_found", f"Run not found: {run_id[:64]!r}. GET /v1/runs lists the runs that you may see."
         )
     return found
+
+
+def must_see_all(who: Who) -> None:
+    """Raise `Problem` unless `who` may see the runs of every key."""
+    if who.only_owner is not None:
+        raise Problem(
+            "forbidden",
+            f"The key '{who.name}' sees its own runs only. Use one with the role read or operate.",
+        )
 
 
 def must_act(who: Who) -> None:

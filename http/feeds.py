@@ -61,6 +61,11 @@ class Feeds:
             feed.flush(now)
         self._dirty.clear()
 
+    @property
+    def followers(self) -> int:
+        """How many follow a run here."""
+        return sum(len(feed.followers) for feed in self._feeds.values())
+
     async def keep_checking(self) -> None:
         """For ever: look for messages that never came."""
         while True:

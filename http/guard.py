@@ -15,6 +15,7 @@ from ..actors.errors import RunwardError
 from ..config.settings import HttpSettings
 from . import errors
 from .errors import Problem
+from .figures import FacadeFigures
 from .hosts import OurHosts
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,7 +47,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 class Guard:
     """The rules of one facade."""
 
-    def __init__(self, settings: HttpSettings) -> None:
+    def __init__(self, settings: HttpSettings, figures: FacadeFigures) -> None:
+        self._figures = figures
         self._settings = settings
         self._origins = frozenset(settings.cors_origins)
         self._hosts = OurHosts(settings.host, settings.allowed_hosts)
@@ -66,15 +68,17 @@ class Guard:
 
     async def on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         """aiohttp's signal: the headers of an answer are about to be sent."""
-        self.dress(request, response)
+        resource = request.match_info.route.resource
+        self.dress(request, response, "other" if resource is None else resource.canonical)
 
-    def dress(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        """Put on the headers that every answer has, and take off what tells of aiohttp."""
+    def dress(self, request: web.BaseRequest, response: web.StreamResponse, route: str = "other") -> None:
+        """Count it, put on the headers that every answer has, and take off what tells of aiohttp."""
         for name, text in SECURITY_HEADERS.items():
             response.headers.setdefault(name, text)
         given = request.headers.get(REQUEST_ID, "")
         response.headers[REQUEST_ID] = given if _REQUEST_ID.match(given) else uuid4().hex
         response.headers.popall(hdrs.SERVER, None)
+        self._figures.answered(request.method, route, response.status)
         if self._origins:
             response.headers["Vary"] = "Origin"
             origin = request.headers.get(hdrs.ORIGIN, "")

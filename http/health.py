@@ -5,8 +5,7 @@ from aiohttp import web
 from .. import __version__
 from ..actors.errors import RunwardError
 from ..actors.messages import Agents, AskAgents, Ping, Pong
-from .context import Call, Facade, answer
-from .errors import Problem
+from .context import Call, Facade, answer, must_see_all
 from .link import new_id
 from .schemas import AgentHealth, AgentList, DetailedHealth, Health, SupervisorHealth
 
@@ -24,11 +23,7 @@ async def health(_request: web.Request, facade: Facade) -> web.Response:
 
 async def detailed(call: Call) -> web.Response:
     """How everything stands, and what holds a run here; for who may see all. 503 while the supervisor is silent."""
-    if call.who.only_owner is not None:
-        raise Problem(
-            "forbidden",
-            f"The key '{call.who.name}' sees its own runs only. Use one with the role read or operate.",
-        )
+    must_see_all(call.who)
     link, report = call.facade.link, call.facade.report
     try:
         pong = await link.ask(Ping(new_id()), Pong, PING_TIMEOUT_S)

@@ -8,7 +8,21 @@ from functools import cache, partial
 import msgspec
 from aiohttp import web
 
-from . import bulk, events, files, health, keyed, listing, logs, openapi, runs, session, stack, starting
+from . import (
+    bulk,
+    events,
+    files,
+    health,
+    keyed,
+    listing,
+    logs,
+    metrics,
+    openapi,
+    runs,
+    session,
+    stack,
+    starting,
+)
 from .callers import known
 from .context import Call, Facade
 from .guard import Guard
@@ -48,6 +62,7 @@ ROUTES: tuple[Route, ...] = (
         answers={200: DetailedHealth, 503: DetailedHealth},
         codes=("forbidden",),
     ),
+    get("/metrics", metrics.metrics, answers={200: metrics.EXPOSITION}, codes=("forbidden",)),
     get("/openapi.json", openapi_json, answers={200: dict}),
     post(
         "/v1/session",

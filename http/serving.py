@@ -21,7 +21,7 @@ class Serving:
     def __init__(self, facade: Facade, listener: socket.socket) -> None:
         self._facade = facade
         self._listener = listener
-        self._guard = Guard(facade.settings.http)
+        self._guard = Guard(facade.settings.http, facade.figures)
         self._runner = web.AppRunner(
             application(facade, self._guard),
             access_log=None,

@@ -74,7 +74,12 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         """Raises `StateFolderUnusable` if no journal of this version is there: start the supervisor first."""
         self._database = schema.open_to_read(folder)
+        self._file = folder / schema.FILE_NAME
         self._last_line = msgspec.json.Decoder(_Line)
+
+    def size_bytes(self) -> tuple[int, int]:
+        """Of the journal's main file, and of the WAL beside it; 0 of what is not there."""
+        return _size(self._file), _size(self._file.with_name(f"{schema.FILE_NAME}-wal"))
 
     def run(self, run_id: str) -> tuple[int, RunRecord] | None:
         """The run's key and record."""
@@ -175,3 +180,10 @@ def _key(cursor: str) -> int:
     if key > NEWEST or _cursor(key) != cursor:
         raise ValueError(f"not a cursor of this list: {cursor[:40]!r}")
     return key
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0

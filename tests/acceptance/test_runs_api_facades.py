@@ -4,10 +4,12 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
 from ..support.client import BrokenOff, Client
+from ..support.figures import figures
 from ..support.pinned import Pinned, pinned
 from ..support.server import Server, agent, running
 from ..support.waiting import AT_LAST_S, until
@@ -148,3 +150,32 @@ def test_a_facade_that_is_killed_disturbs_nobody_at_the_others(
 def _stop_all(facade: Pinned) -> list[str]:
     stopping: list[str] = facade.ask("POST", "/v1/runs/stop", {"all": True}).json["stopping"]
     return stopping
+
+
+def test_the_figures_are_those_of_all_facades_whichever_is_asked(
+    client: Client, facades: list[Pinned]
+) -> None:
+    stop = figures(client).of("runward_run_stop_seconds_count")
+    for facade in facades:
+        client.stopped(facade.start({"agent": "act", "input": "obeys"}))
+    started = partial(_starts_answered, client)
+    before = started()
+    for facade in facades:
+        assert facade.ask("POST", "/v1/runs", {"agent": "nobody", "input": "x"}).status == 404
+    until(lambda: started() == before + len(FACADES), AT_LAST_S, "every facade's report")
+    now = figures(client)
+    assert now.of("runward_run_stop_seconds_count") == stop + len(FACADES)
+    assert now.of("runward_runs_ended_total", agent="act", status="cancelled") >= len(FACADES)
+    assert now.of("runward_events_total") >= 4 * len(FACADES)
+    assert now.of("runward_processes", role="facade") == len(FACADES)
+    for role in ("root", "supervisor", "facade", "zygote"):
+        assert now.of("runward_process_resident_memory_bytes", role=role) > 1_000_000
+    for process in ("supervisor", "facade 1", "facade 3"):
+        assert now.of("runward_process_starts_total", process=process) >= 1
+    assert now.of("runward_journal_size_bytes") > 0
+    assert now.of("runward_journal_commit_seconds_count") > 0
+    assert now.of("runward_up") == 1
+
+
+def _starts_answered(client: Client) -> float:
+    return figures(client).of("runward_http_requests_total", method="POST", route="/v1/runs", status="404")

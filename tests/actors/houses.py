@@ -10,6 +10,7 @@ from runward.actors.actor import Timer
 from runward.actors.containment.findings import Found
 from runward.actors.containment.holders import Holders, holders
 from runward.actors.containment.rungs import PIDNS
+from runward.actors.figures import Figures
 from runward.actors.lifecycle import Admitted, Recorded, StopPlan, StopWanted, WardenForked, WardenGone
 from runward.actors.live_run import LiveRun
 from runward.actors.messages import Events, Hello, Published, StopMode, ToRun
@@ -86,6 +87,7 @@ class FakeHouse:
         self.kill_silence_s = 0.25
         self.batches_in_flight = 2
         self.room: Any = FakeRoom()
+        self.figures = Figures()
         self.time_s = 100.0
         self.waiting: list[Callable[[], object]] = []
         self.timers: list[Timer] = []

@@ -24,7 +24,9 @@ from runward.actors.messages import (
     AgentInfo,
     Agents,
     AskAgents,
+    AskFigures,
     DeleteRun,
+    FiguresTold,
     Ping,
     Pong,
     Published,
@@ -184,6 +186,8 @@ class FakeSupervisor:
         match command:
             case Ping():
                 return Pong(command.id, 1, 1.0, len(self._runs), 0)
+            case AskFigures():
+                return FiguresTold(command.id, 1, dict(command.counters) | dict(command.gauges))
             case AskAgents():
                 return Agents(command.id, self.agents)
             case StartRun():

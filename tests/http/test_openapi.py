@@ -11,6 +11,7 @@ from runward.config.settings import defaults
 from runward.http import openapi
 from runward.http.context import Facade
 from runward.http.errors import KINDS
+from runward.http.figures import FacadeFigures
 from runward.http.guard import Guard
 from runward.http.route import Route
 from runward.http.routes import ROUTES, application
@@ -38,7 +39,7 @@ def test_every_route_that_is_served_is_described() -> None:
     """If this fails for a route of yours: it is a row of `http/routes.py`, and nothing else makes one."""
     settings = defaults().http
     facade = SimpleNamespace(settings=SimpleNamespace(http=settings))
-    app = application(cast(Facade, facade), Guard(settings))
+    app = application(cast(Facade, facade), Guard(settings, FacadeFigures(1, 1)))
     served = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource}
     assert {each for each in served if each[0] != "HEAD"} == set(OPERATIONS)
 
