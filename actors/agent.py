@@ -26,9 +26,10 @@ from .ending import EXIT_FAILED, Ending, ending_of_raise, ending_of_return, fitt
 from .entrypoints import load
 from .frameworks.recognised import advice
 from .interruption import Interrupted, Interruption, SigtermHandler
-from .messages import EventRefused, Interrupt, Start
+from .messages import Approval, EventRefused, Guidance, Interrupt, Start
+from .people import People
 from .records import RunInput
-from .run import Run
+from .run import Run, begin
 
 
 def main(
@@ -65,6 +66,7 @@ class AgentProcess:
         self._is_spare = spare
         self._channel = Channel(link_fd, up_fd)
         self._interruption = Interruption()
+        self._people = People(self._channel, self._interruption)
         self._sigterm = SigtermHandler(self._interruption, self._channel)
         self._start: SimpleQueue[RunInput] = SimpleQueue()
         self._call: AgentCall | None = None
@@ -87,6 +89,10 @@ class AgentProcess:
                     self._start.put(given)
                 case Interrupt(message):
                     self._interruption.deliver(message)
+                case Approval():
+                    self._people.answered(control)
+                case Guidance():
+                    self._people.told(control)
                 case EventRefused(event, why):
                     sys.stderr.write(f"runward: event {event!r} was refused: {why}\n")
         os._exit(EXIT_FAILED)
@@ -111,7 +117,7 @@ class AgentProcess:
         """Everything that comes before the agent's own work: what goes wrong here is a failed start."""
         if self._is_spare:
             birth.entitle(f"agent {self._run_id}")
-        run = Run(self._run_id, given, self._channel, self._interruption)
+        run = begin(Run(self._run_id, given, self._channel, self._interruption, self._people))
         return call_of(self._target(), given, run, self._channel, self._spec.options)
 
     def _target(self) -> Any:

@@ -21,7 +21,15 @@ UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)
 
 READ_AT_ONCE = 65_536
 
-_encode = msgspec.json.Encoder().encode
+
+def _plain(value: Any) -> Any:
+    """A kind of text is text, which msgspec does not take it for."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_plain).encode
 _decode = msgspec.json.Decoder(ToAgent).decode
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ..config.sections import AgentSpec
+from .desk import Desk
 from .intake import LONGEST_JOINED, Intake, Refused, Taken, why_too_deep
 from .messages import Claim, Start
 from .records import RunInput, Usage
@@ -66,8 +67,8 @@ _encode = msgspec.json.Encoder().encode
 class CommandIntake(Intake):
     """Takes `{"output": …, "usage"?: …}` besides, of which the last counts; without one, the deltas joined."""
 
-    def __init__(self, max_event_bytes: int) -> None:
-        super().__init__(max_event_bytes)
+    def __init__(self, max_event_bytes: int, desk: Desk | None = None) -> None:
+        super().__init__(max_event_bytes, desk)
         self._result: _ResultLine | None = None
         self._deltas: list[str] | None = []
         self._length = 0
@@ -124,6 +125,6 @@ class CommandIntake(Intake):
             self._deltas = None
 
 
-def intake_for(spec: AgentSpec, max_event_bytes: int) -> Intake:
+def intake_for(spec: AgentSpec, max_event_bytes: int, desk: Desk | None = None) -> Intake:
     """What takes in the words of this agent's kind."""
-    return CommandIntake(max_event_bytes) if spec.command else Intake(max_event_bytes)
+    return (CommandIntake if spec.command else Intake)(max_event_bytes, desk)

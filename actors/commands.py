@@ -8,12 +8,14 @@ import msgspec
 from ..config.sections import Settings
 from . import lifecycle, limits, wire
 from .accounts import Accounts
+from .approving import Approving
 from .forgetting import Forgetting
 from .forking import Forking
 from .live_run import House, LiveRun
 from .messages import (
     AgentInfo,
     Agents,
+    AnswerApproval,
     AskAgents,
     AskFigures,
     AskStack,
@@ -26,6 +28,7 @@ from .messages import (
     RunDeleted,
     RunsStopping,
     StartRun,
+    SteerRun,
     StopAccepted,
     StopRun,
     StopRuns,
@@ -36,6 +39,7 @@ from .records import RunInput, RunRecord
 from .register import Register
 from .replays import Replays
 from .stacks import Answer, Stacks
+from .steering import Steering
 
 
 class Commands:
@@ -49,6 +53,8 @@ class Commands:
         forking: Forking,
         stacks: Stacks,
         forgetting: Forgetting,
+        approving: Approving,
+        steering: Steering,
     ) -> None:
         self._house = house
         self._settings = settings
@@ -58,6 +64,8 @@ class Commands:
         self._forgetting = forgetting
         self._stacks = stacks
         self._accounts = Accounts(house, register, forking, list(settings.agents))
+        self._approving = approving
+        self._steering = steering
         self._began = house.clock()
         self.closing = False
 
@@ -82,6 +90,10 @@ class Commands:
                 self._stacks.ask(command, answer)
             case AskFigures():
                 answer(self._accounts.answer(command))
+            case AnswerApproval():
+                answer(self._approving.answer(command))
+            case SteerRun():
+                self._steering.steer(command, answer)
             case _:
                 assert_never(command)
 

@@ -65,7 +65,7 @@ class Conversation:
 
     def perform(self, interruption: Interruption) -> None:
         """Ask it. Raises what it raises, and TypeError for a result that is neither a dict nor text."""
-        with interruption.heard_by(self._interrupt):
+        with interruption.heard_by(self._interrupt), self._run.people.heeded_by(self._steer):
             if interruption.wished:
                 return  # asked to end before it began
             offered = {
@@ -87,6 +87,12 @@ class Conversation:
             raise
         except (Exception, SystemExit):  # noqa: BLE001  # the agent's own code
             traceback.print_exc()
+
+    def _steer(self, text: str) -> str | None:
+        steer = getattr(self._agent, "steer", None)
+        if not callable(steer):
+            return "it is a conversation without a steer method"
+        return "its steer said no" if steer(text) is False else None
 
 
 def _is_built(candidate: Any) -> bool:

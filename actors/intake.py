@@ -12,10 +12,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from .messages import Claim
+from .desk import ASKED, LONGEST_REQUEST_BYTES, STEERED, Desk, questions
+from .messages import Approval, Claim
 from .records import Kind, Usage
 
 OWNED = ("run.", "stream.", "approval.")  # the runtime's own names
+WARDENS = frozenset({ASKED, STEERED})  # those of them that a warden makes of what its agent says
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 _NAME_LONGEST = 128
 DEEPEST = 100  # levels of JSON
@@ -59,20 +61,27 @@ class Refused:
 
 @dataclass(slots=True)
 class Taken:
-    """What one chunk held: `count` events as JSON lines in `blob`, at most one claim, and refusals."""
+    """What one chunk held: `count` events as JSON lines in `blob`, at most one claim, and refusals.
+
+    `replies`: to questions that are none. `steered`: guidance by its id, and why it was not taken.
+    """
 
     blob: bytes = b""
     count: int = 0
     claim: Claim | None = None
     kind: str | None = None
     refused: list[Refused] = field(default_factory=list)
+    replies: list[Approval] = field(default_factory=list)
+    steered: list[tuple[str, str | None]] = field(default_factory=list)
 
 
 class Intake:
     """Cuts a stream into lines and checks them. Holds at most `max_event_bytes` of an unfinished line."""
 
-    def __init__(self, max_event_bytes: int) -> None:
+    def __init__(self, max_event_bytes: int, desk: Desk | None = None) -> None:
+        """`desk`: where the agent's questions to people go."""
         self._max_event_bytes = max_event_bytes
+        self._desk = desk or Desk(1)
         self._partial = b""
         self._skipping = False  # inside a line that is too long
 
@@ -140,6 +149,8 @@ class Intake:
             taken.refused.append(Refused("", f"not JSON: {error}"))
             return None
         if isinstance(said, dict) and "claim" not in said:
+            if "event" not in said and ("approval" in said or "steered" in said):
+                return self._take_for_people(line, said, timestamp, taken)
             return self._take_event(line, said, timestamp, taken)
         why: str | None = "not a JSON object"
         if isinstance(said, dict):
@@ -159,6 +170,33 @@ class Intake:
             why = self._too_long()
         taken.refused.append(Refused(event[:_NAME_LONGEST] if isinstance(event, str) else "", why))
         return None
+
+    def _take_for_people(
+        self, line: bytes, said: dict[str, Any], timestamp: float, taken: Taken
+    ) -> bytes | None:
+        if "approval" in said:
+            return self._take_question(line, said["approval"], timestamp, taken)
+        try:
+            steer_id, text, why = self._desk.steered(said)
+        except (ValueError, RecursionError) as error:
+            taken.refused.append(Refused(STEERED, str(error)))
+            return None
+        taken.steered.append((steer_id, why))
+        return None if text is None else _encoded(STEERED, timestamp, {"input": text})
+
+    def _take_question(self, line: bytes, asked: object, timestamp: float, taken: Taken) -> bytes | None:
+        fields = self._desk.ask(asked, timestamp)
+        if isinstance(fields, Approval):
+            taken.replies.append(fields)
+            return None
+        encoded = _encoded(ASKED, timestamp, fields)
+        why = why_too_deep(line, fields)
+        if len(encoded) > min(LONGEST_REQUEST_BYTES, self._max_event_bytes):
+            why = "it is too long"
+        if why is not None:
+            taken.replies.append(self._desk.withdraw(fields["request_id"], why))
+            return None
+        return encoded
 
     def _too_long(self) -> str:
         return f"an event is longer than {self._max_event_bytes} bytes"
@@ -238,7 +276,8 @@ def lawful(blob: bytes, count: int) -> bool:
     try:
         blob.decode()
         names = {_lawful.decode(line).event for line in lines}
+        questions(blob)
     except _WRONG:
         return False
     opened = all(line.startswith(b'{"event":') for line in lines)
-    return len(lines) == count and opened and all(why_not(name) is None for name in names)
+    return len(lines) == count and opened and all(why_not(name) is None for name in names - WARDENS)

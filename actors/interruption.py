@@ -36,6 +36,7 @@ class Interruption:
     def __init__(self) -> None:
         self.event = threading.Event()
         self.terminated = False
+        self.woken: Callable[[], None] = _nobody  # called at each wish, by any thread
         self._lock = threading.Lock()
         self._listener: Listener | None = None
         self._missed: list[str] = []
@@ -47,19 +48,23 @@ class Interruption:
 
     def deliver(self, message: str) -> None:
         """Tell the listener, or the first one to come. Never blocks: an agent's `interrupt` may hang."""
-        self.event.set()
+        self._wake()
         with self._lock:
             listener = self._listener
             if listener is None:
                 self._missed.append(message)
         if listener is not None:
-            _apart(listener, message)
+            apart(listener, message)
 
     def terminate(self) -> None:
         """Note a SIGTERM. Called in the signal handler, so the event is set by another thread: the main
         thread may be stopped inside a method of that very event, with its lock."""
         self.terminated = True
-        _apart(lambda _: self.event.set(), "", otherwise_here=False)
+        apart(lambda _: self._wake(), "", otherwise_here=False)
+
+    def _wake(self) -> None:
+        self.event.set()
+        self.woken()
 
     @contextmanager
     def heard_by(self, listener: Listener) -> Iterator[None]:
@@ -76,7 +81,11 @@ class Interruption:
                 self._listener = None
 
 
-def _apart(listener: Listener, message: str, *, otherwise_here: bool = True) -> None:
+def _nobody() -> None:
+    """Waits for it."""
+
+
+def apart(listener: Listener, message: str, *, otherwise_here: bool = True) -> None:
     """Call it in a thread of its own; where the run may have no more threads, in this one.
 
     `_thread` and not `threading`, whose bookkeeping has locks that a signal handler must not want.

@@ -6,6 +6,7 @@ The rules that every row keeps:
 2. A stop that was wanted is never forgotten: what has not begun yet is then never let go.
 3. What happened is told by the warden's record and by the kernel; the agent's claim only tells a return from an
    error.
+4. Only a running agent waits for a person: a stop, and the end, close what it asked (`step` sees to that).
 
 `TABLE` holds every pair; a test asks for all of them.
 """
@@ -16,7 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from .messages import ExitRecord, StopMode
-from .records import Status
+from .records import MOST_OPEN, ApprovalAnswer, ApprovalRequest, Status
 
 
 class Phase(StrEnum):
@@ -58,6 +59,7 @@ class State:
     silent warden.
 
     `trouble`: why it could not start, or why it is no longer believed (`distrusted`). `stuck`: who outlived the kill.
+    `asked`: what it waits for. `answers`: those that the warden has not said to have.
     """
 
     phase: Phase = Phase.QUEUED
@@ -69,6 +71,8 @@ class State:
     trouble: str | None = None
     distrusted: bool = False
     stuck: tuple[int, ...] = ()
+    asked: tuple[ApprovalRequest, ...] = ()
+    answers: tuple[ApprovalAnswer, ...] = ()
 
 
 # ── messages ────────────────────────────────────────────────────────────────────────────────────
@@ -136,6 +140,27 @@ class Stuck:
     pids: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The agent asks a person these; they are in the journal as events."""
+
+    requests: tuple[ApprovalRequest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """These were answered: by a person, or by their deadlines."""
+
+    answers: tuple[ApprovalAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTaken:
+    """The warden has the answer to this request."""
+
+    request_id: str
+
+
 LifeMessage = (
     Admitted
     | WardenForked
@@ -147,6 +172,9 @@ LifeMessage = (
     | Misbehaved
     | WardenGone
     | Stuck
+    | Asked
+    | Answered
+    | AnswerTaken
 )
 
 
@@ -166,16 +194,25 @@ class Effect(StrEnum):
     ACK_EXIT = "let the warden exit"
     LOOK_WHO_IS_LEFT = "see who outlived the kill"
     END = "journal the terminal event and free the slot"
+    SHOW_WAITING = "journal whether it waits for a person, and what it has not been told"
+    TELL_ANSWERS = "tell the warden the answers that it has not said to have"
 
 
-def resumed(stop: StopPlan | None, record: ExitRecord | None) -> State:
+def resumed(
+    stop: StopPlan | None,
+    record: ExitRecord | None,
+    asked: tuple[ApprovalRequest, ...] = (),
+    answers: tuple[ApprovalAnswer, ...] = (),
+) -> State:
     """The state of a run that began under an earlier supervisor, as the journal has it. Its warden has yet to greet.
 
     `stop`: the newest that was journalled. `record`: the warden's last word, if that was.
     """
     if record is not None:
         return State(Phase.EXITED, stop, began=True, record=record)
-    return State(Phase.RUNNING if stop is None else Phase.STOPPING, stop, began=True)
+    if stop is not None:
+        return State(Phase.STOPPING, stop, began=True)
+    return State(Phase.RUNNING, began=True, asked=asked, answers=answers)
 
 
 Decision = tuple[State, tuple[Effect, ...]]
@@ -184,7 +221,10 @@ _Row = Callable[[State, Any], Decision]
 
 def step(state: State, message: LifeMessage) -> Decision:
     """The state after this message and the effects that go with it. Defined for every pair."""
-    return TABLE[state.phase, type(message)](state, message)
+    after, effects = TABLE[state.phase, type(message)](state, message)
+    if after.phase is not Phase.RUNNING and (after.asked or after.answers):
+        after = replace(after, asked=(), answers=())
+    return after, effects
 
 
 def _ignore(state: State, _message: object) -> Decision:
@@ -261,7 +301,31 @@ def _stop_running(state: State, message: StopWanted) -> Decision:
 
 def _resume(state: State, _message: Greeted) -> Decision:
     """It goes on: its warden heard nothing, or nobody knows what, since its line broke off."""
-    return replace(state, greeted=True), (Effect.RESUME,)
+    again = (Effect.TELL_ANSWERS,) if state.answers else ()
+    return replace(state, greeted=True), (Effect.RESUME, *again)
+
+
+def _ask(state: State, message: Asked) -> Decision:
+    """More than the warden lets an agent ask at once are not remembered: that one is no warden of ours."""
+    asked = (*state.asked, *message.requests)[:MOST_OPEN]
+    return replace(state, asked=asked), (Effect.SHOW_WAITING,)
+
+
+def _answer(state: State, message: Answered) -> Decision:
+    """What is not asked any more is not answered: once is enough."""
+    open_ids = {request.request_id for request in state.asked}
+    new = tuple(answer for answer in message.answers if answer.request_id in open_ids)
+    if not new:
+        return state, ()
+    settled = {answer.request_id for answer in new}
+    asked = tuple(request for request in state.asked if request.request_id not in settled)
+    told = replace(state, asked=asked, answers=(*state.answers, *new))
+    return told, (Effect.SHOW_WAITING, Effect.TELL_ANSWERS)
+
+
+def _answer_taken(state: State, message: AnswerTaken) -> Decision:
+    left = tuple(answer for answer in state.answers if answer.request_id != message.request_id)
+    return (state, ()) if left == state.answers else (replace(state, answers=left), (Effect.SHOW_WAITING,))
 
 
 def _resume_stopping(state: State, _message: Greeted) -> Decision:
@@ -333,6 +397,9 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.QUEUED, Misbehaved): _ignore,
     (Phase.QUEUED, WardenGone): _ignore,
     (Phase.QUEUED, Stuck): _ignore,
+    (Phase.QUEUED, Asked): _ignore,
+    (Phase.QUEUED, Answered): _ignore,
+    (Phase.QUEUED, AnswerTaken): _ignore,
     # the zygote was asked
     (Phase.FORKING, Admitted): _ignore,
     (Phase.FORKING, WardenForked): _forked,
@@ -344,6 +411,9 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.FORKING, Misbehaved): _ignore,
     (Phase.FORKING, WardenGone): _end,
     (Phase.FORKING, Stuck): _stuck,
+    (Phase.FORKING, Asked): _ignore,
+    (Phase.FORKING, Answered): _ignore,
+    (Phase.FORKING, AnswerTaken): _ignore,
     # the warden exists
     (Phase.STARTING, Admitted): _ignore,
     (Phase.STARTING, WardenForked): _ignore,
@@ -355,6 +425,9 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.STARTING, Misbehaved): _distrust,
     (Phase.STARTING, WardenGone): _end,
     (Phase.STARTING, Stuck): _stuck,
+    (Phase.STARTING, Asked): _ignore,
+    (Phase.STARTING, Answered): _ignore,
+    (Phase.STARTING, AnswerTaken): _ignore,
     # the agent runs
     (Phase.RUNNING, Admitted): _ignore,
     (Phase.RUNNING, WardenForked): _ignore,
@@ -366,6 +439,9 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.RUNNING, Misbehaved): _distrust,
     (Phase.RUNNING, WardenGone): _end,
     (Phase.RUNNING, Stuck): _stuck,
+    (Phase.RUNNING, Asked): _ask,
+    (Phase.RUNNING, Answered): _answer,
+    (Phase.RUNNING, AnswerTaken): _answer_taken,
     # a stop is under way
     (Phase.STOPPING, Admitted): _ignore,
     (Phase.STOPPING, WardenForked): _ignore,
@@ -377,6 +453,9 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.STOPPING, Misbehaved): _distrust,
     (Phase.STOPPING, WardenGone): _end,
     (Phase.STOPPING, Stuck): _stuck,
+    (Phase.STOPPING, Asked): _ignore,
+    (Phase.STOPPING, Answered): _ignore,
+    (Phase.STOPPING, AnswerTaken): _ignore,
     # only the proof is missing
     (Phase.EXITED, Admitted): _ignore,
     (Phase.EXITED, WardenForked): _ignore,
@@ -388,6 +467,9 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.EXITED, Misbehaved): _ignore,
     (Phase.EXITED, WardenGone): _end,
     (Phase.EXITED, Stuck): _stuck,
+    (Phase.EXITED, Asked): _ignore,
+    (Phase.EXITED, Answered): _ignore,
+    (Phase.EXITED, AnswerTaken): _ignore,
     # over
     (Phase.ENDED, Admitted): _ignore,
     (Phase.ENDED, WardenForked): _forked_late,
@@ -399,4 +481,7 @@ TABLE: dict[tuple[Phase, type], _Row] = {
     (Phase.ENDED, Misbehaved): _ignore,
     (Phase.ENDED, WardenGone): _ignore,
     (Phase.ENDED, Stuck): _ignore,
+    (Phase.ENDED, Asked): _ignore,
+    (Phase.ENDED, Answered): _ignore,
+    (Phase.ENDED, AnswerTaken): _ignore,
 }

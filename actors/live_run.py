@@ -16,12 +16,14 @@ from .containment.holders import CGROUP, WARDEN, Holders
 from .containment.reaping import PATIENCE_S
 from .containment.rungs import KillRung
 from .credit import TO_DIE, TO_OBEY, Credit
+from .desk import questions
 from .figures import Figures
 from .intake import lawful
 from .journal.patient import PatientWriter
 from .lifecycle import Effect, LifeMessage, Phase, StopPlan
 from .mailbox import KeyPair
 from .messages import (
+    Answer,
     Events,
     EventsAcked,
     ExitAcked,
@@ -36,6 +38,7 @@ from .messages import (
     ToRun,
 )
 from .records import (
+    ApprovalAnswer,
     Containment,
     Exit,
     LimitReason,
@@ -137,6 +140,9 @@ class House(Protocol):
     def ended(self, run: "LiveRun") -> None:
         """Free the slot."""
 
+    def asked(self, run: "LiveRun") -> None:
+        """What it waits for has changed."""
+
 
 class LiveRun:
     """A run that has not ended. `n` counts the warden's events, `seq` all events of the run.
@@ -182,6 +188,7 @@ class LiveRun:
         self.state, self.warden = state, self.record.warden
         in_time_s = self._house.start_timeout_s if state.phase is Phase.RUNNING else RETURN_S
         self._expect(in_time_s, "the return of its warden")
+        self._house.asked(self)
 
     def greeted(self, route: bytes, hello: Hello) -> None:
         """The warden's first words on a connection that holds the run's key."""
@@ -218,6 +225,18 @@ class LiveRun:
         else:
             self._append(events.count, events.blob)
             self._credit.take()
+            if asked := questions(events.blob):
+                self.advance(lifecycle.Asked(asked))
+
+    def answered(self, answers: tuple[ApprovalAnswer, ...]) -> None:
+        """What it asks is answered, by a person or by its deadline."""
+        for each in answers:
+            more: dict[str, Any] = {"timed_out": True} if each.timed_out else {}
+            more |= {} if each.note is None else {"note": each.note}
+            self._emit(
+                "approval.responded", request_id=each.request_id, choice=each.choice, resolved=1, **more
+            )
+        self.advance(lifecycle.Answered(answers))
 
     def recorded(self, exited: lifecycle.Recorded) -> None:
         """The exit record: every event up to its `last_n` came before it on the same connection."""
@@ -290,7 +309,7 @@ class LiveRun:
             case Effect.KILL_WARDEN:
                 self._kill_warden()
             case Effect.ACK_EXIT:
-                self._tell(ExitAcked())
+                self.tell(ExitAcked())
                 if not self._exit_acked:
                     self._exit_acked = True
                     self._relax()
@@ -299,6 +318,13 @@ class LiveRun:
                 self._look_who_is_left()
             case Effect.END:
                 self._end()
+            case Effect.SHOW_WAITING:
+                waits = self.state.asked
+                self.record.status = Status.WAITING_FOR_APPROVAL if waits else Status.RUNNING
+                self._save()
+            case Effect.TELL_ANSWERS:
+                for each in self.state.answers:
+                    self.tell(Answer(each.request_id, each.choice, each.note, each.timed_out))
             case _:
                 assert_never(effect)
 
@@ -336,7 +362,7 @@ class LiveRun:
     def _tell_go(self) -> None:
         given, held = self.record.limits, self._house.holders.limits
         in_leaf = limits.held_by(CGROUP, given, held)
-        self._tell(Go(self.given, limits.held_by(WARDEN, given, held), "memory_bytes" in in_leaf))
+        self.tell(Go(self.given, limits.held_by(WARDEN, given, held), "memory_bytes" in in_leaf))
 
     def _announce_stop(self) -> None:
         plan = self._plan()
@@ -472,6 +498,10 @@ class LiveRun:
     def _save(self) -> None:
         self.record.updated_at = self._house.now()
         self.record.last_seq = self.seq
+        self.record.answers = self.state.answers
+        if self.record.approvals != self.state.asked:
+            self.record.approvals = self.state.asked
+            self._house.asked(self)
         self._house.journal.save_run(self.key, self.record)
 
     @property
@@ -483,7 +513,8 @@ class LiveRun:
         self._credit.given()
         self._tell_now(EventsAcked(self._n))
 
-    def _tell(self, message: ToRun) -> None:
+    def tell(self, message: ToRun) -> None:
+        """Say it to its warden once all that was written is committed."""
         self._house.then(lambda: self._tell_now(message))
 
     def _tell_now(self, message: ToRun) -> None:

@@ -9,7 +9,16 @@ from typing import Any, Literal
 
 import msgspec
 
-from .records import Containment, LimitReason, NetworkUse, ProcessIdentity, RunInput, Status, Usage
+from .records import (
+    Choice,
+    Containment,
+    LimitReason,
+    NetworkUse,
+    ProcessIdentity,
+    RunInput,
+    Status,
+    Usage,
+)
 
 StopMode = Literal["interrupt", "terminate", "kill"]
 
@@ -108,7 +117,41 @@ class AskFigures(Message, frozen=True, tag="ask_figures"):
     wanted: bool = True
 
 
-ToSupervisor = StartRun | StopRun | Ping | AskAgents | StopRuns | DeleteRun | AskStack | AskFigures
+class AnswerApproval(Message, frozen=True, tag="approve"):
+    """Answer what the run waits for: this request, else the oldest, or `all`. Answered by `ApprovalAnswered` or
+    `Refusal`. `owner` as in `StopRun`.
+    """
+
+    id: str
+    run_id: str
+    owner: str | None
+    choice: Choice
+    request_id: str | None = None
+    all: bool = False
+    note: str | None = None
+
+
+class SteerRun(Message, frozen=True, tag="steer_run"):
+    """Give a live run guidance. Answered by `RunSteered` once its agent took it, or `Refusal`. `owner` as above."""
+
+    id: str
+    run_id: str
+    owner: str | None
+    text: str
+
+
+ToSupervisor = (
+    StartRun
+    | StopRun
+    | Ping
+    | AskAgents
+    | StopRuns
+    | DeleteRun
+    | AskStack
+    | AskFigures
+    | AnswerApproval
+    | SteerRun
+)
 
 
 # ── supervisor → facade: one answer per command, with the command's id ──────────────────────────
@@ -147,6 +190,9 @@ class Refusal(Message, frozen=True, tag="refused"):
         "run_not_live",
         "stack_unavailable",
         "agent_quarantined",
+        "approval_not_active",
+        "invalid_approval_choice",
+        "steer_not_accepted",
     ]
     message: str
     param: str | None = None
@@ -218,8 +264,34 @@ class FiguresTold(Message, frozen=True, tag="figures"):
     series: dict[str, float]
 
 
+class ApprovalAnswered(Message, frozen=True, tag="approved"):
+    """The answers of so many requests are in the journal; the agent will have them."""
+
+    id: str
+    run_id: str
+    choice: Choice
+    resolved: int
+
+
+class RunSteered(Message, frozen=True, tag="steered"):
+    """The agent took the guidance; `run.steered` is in the journal."""
+
+    id: str
+    run_id: str
+
+
 FromSupervisor = (
-    RunAccepted | StopAccepted | Refusal | Pong | Agents | RunsStopping | RunDeleted | Stack | FiguresTold
+    RunAccepted
+    | StopAccepted
+    | Refusal
+    | Pong
+    | Agents
+    | RunsStopping
+    | RunDeleted
+    | Stack
+    | FiguresTold
+    | ApprovalAnswered
+    | RunSteered
 )
 
 
@@ -340,7 +412,24 @@ class StackTaken(Message, frozen=True, tag="stack_taken"):
     error: str | None = None
 
 
-FromRun = Hello | Events | RungReached | Exited | StackTaken
+class AnswerTaken(Message, frozen=True, tag="answer_taken"):
+    """The warden has the `Answer` to this request; the agent is told, or is past it."""
+
+    run_id: str
+    attempt: int
+    request_id: str
+
+
+class SteerTaken(Message, frozen=True, tag="steer_taken"):
+    """What became of a `Steer`. `why`: the agent did not take it; None: it did, and `run.steered` was sent before."""
+
+    run_id: str
+    attempt: int
+    command_id: str
+    why: str | None = None
+
+
+FromRun = Hello | Events | RungReached | Exited | StackTaken | AnswerTaken | SteerTaken
 
 
 # ── supervisor → warden ─────────────────────────────────────────────────────────────────────────
@@ -386,7 +475,23 @@ class TakeStack(Message, frozen=True, tag="take_stack"):
     command_id: str
 
 
-ToRun = Go | Stop | EventsAcked | ExitAcked | TakeStack
+class Answer(Message, frozen=True, tag="answer"):
+    """A request of the agent is answered. Said again until `AnswerTaken` comes; the agent hears it once."""
+
+    request_id: str
+    choice: Choice
+    note: str | None = None
+    timed_out: bool = False
+
+
+class Steer(Message, frozen=True, tag="steer"):
+    """Guidance for the agent. Answered by `SteerTaken` within `relaying.STEER_S`, each time it is said."""
+
+    command_id: str
+    text: str
+
+
+ToRun = Go | Stop | EventsAcked | ExitAcked | TakeStack | Answer | Steer
 
 
 # ── supervisor ↔ zygote (SEQPACKET; descriptors by SCM_RIGHTS) ──────────────────────────────────
@@ -541,7 +646,32 @@ class EventRefused(msgspec.Struct, frozen=True, tag_field="control", tag="refuse
     why: str
 
 
-ToAgent = Start | Interrupt | EventRefused
+class Approval(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="control", tag="approval"
+):
+    """The answer to a request; `id` is what the agent called it. `error`: it was none, and nobody was asked."""
 
-#: A line of an agent: `{"event": "dotted.name", …}` is an event; `{"claim": …}` is its own account of its end.
+    choice: Choice
+    id: str | None = None
+    request_id: str | None = None
+    note: str | None = None
+    timed_out: bool = False
+    error: str | None = None
+
+
+class Guidance(msgspec.Struct, frozen=True, tag_field="control", tag="steer"):
+    """What a person tells the agent unasked. The agent answers with a line `{"steered": id}`.
+
+    `until`: seconds of CLOCK_MONOTONIC after which nobody waits for that, and it is to be dropped.
+    """
+
+    id: str
+    text: str
+    until: float
+
+
+ToAgent = Start | Interrupt | EventRefused | Approval | Guidance
+
+#: A line of an agent: `{"event": "dotted.name", …}` is an event; `{"claim": …}` is its own account of its end;
+#: `{"approval": …}` asks a person; `{"steered": …}` answers guidance (see `desk.py`).
 AgentLine = dict[str, Any]

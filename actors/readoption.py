@@ -13,7 +13,8 @@ import msgspec
 
 from ..config.sections import RunsSettings
 from . import lifecycle, recovery, wire
-from .journal.writer import JournalledStop, UnendedRun
+from .journal.intents import JournalledStop
+from .journal.writer import UnendedRun
 from .lifecycle import StopPlan
 from .live_run import House, LiveRun
 from .messages import ExitRecord, StopMode, StopRun, StopRuns
@@ -113,7 +114,7 @@ def _resumed(record: RunRecord, stops: Sequence[JournalledStop], runs: RunsSetti
         stop = shutdown_plan(0, runs.terminate_grace_s)
     word = record.exit_record
     last_word = None if word is None else msgspec.msgpack.decode(word, type=ExitRecord)
-    return lifecycle.resumed(stop, last_word)
+    return lifecycle.resumed(stop, last_word, record.approvals, record.answers)
 
 
 def _queue(

@@ -5,7 +5,7 @@ CONTRACT 3 is made from it in the http room, which leaves out the fields marked 
 """
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -142,6 +142,27 @@ class ProcessIdentity(msgspec.Struct, frozen=True):
     boot_id: str
 
 
+Choice = Literal["once", "session", "always", "deny"]
+MOST_OPEN = 16  # requests of one run that wait for a person at once
+
+
+class ApprovalRequest(msgspec.Struct, frozen=True):
+    """A question to a person that is not answered yet. `expires_at`: Unix seconds; None: it has no deadline."""
+
+    request_id: str
+    choices: tuple[Choice, ...]
+    expires_at: float | None = None
+
+
+class ApprovalAnswer(msgspec.Struct, frozen=True):
+    """Its one answer. `timed_out`: nobody gave it in time, so it is the deadline's."""
+
+    request_id: str
+    choice: Choice
+    note: str | None = None
+    timed_out: bool = False
+
+
 class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     """All that is known of one run. Mutable: the supervisor owns the only live copy of each."""
 
@@ -183,6 +204,8 @@ class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     uid: int = (
         0  # that its processes alone have, of every attempt: what an earlier one kept is the next one's
     )
+    approvals: tuple[ApprovalRequest, ...] = ()  # that it waits for
+    answers: tuple[ApprovalAnswer, ...] = ()  # that its warden has not said to have
 
 
 class ResponseAsked(msgspec.Struct, frozen=True):

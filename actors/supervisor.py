@@ -14,6 +14,7 @@ from functools import partial
 
 from . import birth, lifecycle, readoption, survivors, wire
 from .actor import Actor
+from .approving import Approving
 from .commands import Commands
 from .containment import walls
 from .containment.holders import Holders, holders
@@ -29,6 +30,7 @@ from .mailbox import Guard, KeyPair, Post, Sender
 from .messages import (
     RUNS_TOPIC,
     Agents,
+    AnswerTaken,
     Drain,
     Events,
     Exited,
@@ -47,6 +49,7 @@ from .messages import (
     ShutDown,
     Stack,
     StackTaken,
+    SteerTaken,
     StopAccepted,
     StopMode,
     SweepOrphans,
@@ -61,6 +64,7 @@ from .retaining import Retaining
 from .roles import SupervisorStart
 from .room import Room
 from .stacks import Stacks
+from .steering import Steering
 from .turns import Turns
 
 #: libzmq aborts the process where accept(2) finds no descriptor left, and any process of this user may knock.
@@ -131,9 +135,11 @@ class Supervisor(Actor):
         self.again = self._restarting.again
         self._stacks = Stacks(self, self._register)
         forgetting = Forgetting(self, start.state_dir, self._forking.provisions.folders.forget)
-        self._commands = Commands(
-            self, start.settings, self._register, self._forking, self._stacks, forgetting
-        )
+        self._approving = Approving(self, start.settings, self._register)
+        self.asked = self._approving.asked
+        self._steering = Steering(self, self, self._register)
+        about_runs = (self._register, self._forking, self._stacks, forgetting)
+        self._commands = Commands(self, start.settings, *about_runs, self._approving, self._steering)
         Retaining(self, start.settings.retention, self._register, forgetting)
         self._control = control
         self._control.setblocking(False)
@@ -424,14 +430,21 @@ class Supervisor(Actor):
             case Events():
                 run.take(message)
             case Hello():
+                is_back = run.state.began
                 run.greeted(route, message)
                 self._forking.greeted(run)
+                if is_back:
+                    self._steering.resume(run)
             case RungReached():
                 run.reached(message)
             case Exited():
                 run.recorded(lifecycle.Recorded(message.record))
             case StackTaken():
                 self._stacks.taken(message)
+            case AnswerTaken():
+                run.advance(lifecycle.AnswerTaken(message.request_id))
+            case SteerTaken():
+                self._steering.taken(message)
 
 
 def _say(text: str) -> None:

@@ -23,12 +23,14 @@ from .containment import linux, rungs
 from .containment.leaf import Leaf
 from .containment.reaping import host_pid
 from .containment.walls import Walls
+from .desk import Desk
 from .exit_record import Ending
 from .family import Family, Lines, fork_agent
 from .intake import Refused, Taken
 from .limiting import Limiter
 from .mailbox import KeyPair
 from .messages import (
+    Answer,
     Claim,
     EventRefused,
     Events,
@@ -41,6 +43,7 @@ from .messages import (
     Interrupt,
     RungReached,
     StackTaken,
+    Steer,
     Stop,
     StopMode,
     TakeStack,
@@ -48,6 +51,7 @@ from .messages import (
 )
 from .proxy_link import ProxyLink
 from .records import ProcessIdentity
+from .relaying import Relay
 from .roles import ZygoteStart
 from .stack_pipe import StackPipe
 from .stdio import Stdio
@@ -125,7 +129,9 @@ class Warden(Actor):
         self._run_id, self._attempt = asked.run_id, asked.attempt
         self._family = family
         self._spec = start.spec
-        self._intake = intake_for(start.spec, start.settings.events.max_event_bytes)
+        patience = None if start.spec.approval_deadline == "wait" else start.spec.approval_timeout_s
+        self._desk = Desk(asked.attempt, patience)
+        self._intake = intake_for(start.spec, start.settings.events.max_event_bytes, self._desk)
         self._command_id, self._message = "", ""
         self._let_go, self._is_spare = False, asked.spare
         self._leaf = leaf
@@ -137,6 +143,8 @@ class Warden(Actor):
         self._link = AgentLink(
             self, family.link, family.up_fd, self._hear_agent, self._settings.events.max_batch_bytes
         )
+        of_run, tell = (asked.run_id, asked.attempt), self._supervisor.tell
+        self._relay = Relay(self, self._desk, of_run, self._link.tell, tell, self._listen_on_credit)
         pipes, events = (family.out_fd, family.err_fd), start.settings.events
         self._stdio = Stdio(self, pipes, log_fds, events, self._wrote)
         self._watch_all()
@@ -179,6 +187,10 @@ class Warden(Actor):
                 self.stop()
             case TakeStack():
                 self._take_stacks(message.command_id)
+            case Answer():
+                self._relay.answer(message)
+            case Steer():
+                self._relay.steer(message, self._why_not_steered())
             case _:
                 assert_never(message)
 
@@ -229,6 +241,11 @@ class Warden(Actor):
         told = StackTaken(self._run_id, self._attempt, command_id, taken.text, taken.error)
         self._supervisor.tell(told)
 
+    def _why_not_steered(self) -> str | None:
+        if not self._let_go:
+            return "the agent has not begun"
+        return "the agent is done" if self._ending.over or self._ending.claim is not None else None
+
     def _abandoned(self) -> None:
         """Nobody is left to take the events or to stop the run, or will be."""
         self._ending.orphaned = True
@@ -246,7 +263,7 @@ class Warden(Actor):
         credit = not self._supervisor.unacked.full
         self._link.listen(credit)
         if self._limiter is not None:
-            self._limiter.held_up(not credit)
+            self._limiter.held_up(not credit or self._desk.is_waiting)
 
     def _hear_agent(self) -> None:
         chunk = self._link.read()
@@ -260,6 +277,7 @@ class Warden(Actor):
             n = self._supervisor.unacked.last_n + 1
             self._supervisor.tell_events(Events(self._run_id, self._attempt, n, taken.count, taken.blob))
             self._listen_on_credit()
+        self._relay.took(taken)
         for refused in taken.refused[:16]:
             self._refuse(refused)
         self._ending.kind = taken.kind or self._ending.kind

@@ -96,6 +96,7 @@ UidRange = Annotated[
 WorkFolder = Literal["discard", "keep"]
 WallName = Literal["mounts", "ipc", "uts", "network", "landlock", "uid", "capabilities", "seccomp"]
 Restart = Literal["temporary", "transient", "permanent"]
+ApprovalDeadline = Literal["deny", "stop", "wait"]
 BuiltinAgent = Literal["echo", "count", "crash", "spin", "hog", "smollm"]
 Requirement = Annotated[
     str,

@@ -10,6 +10,7 @@ import msgspec
 from .kinds import (
     AgentName,
     AllowedHostText,
+    ApprovalDeadline,
     AuthMode,
     BuiltinAgent,
     ByteCount,
@@ -213,6 +214,8 @@ class AgentSpec(Section, frozen=True, kw_only=True):
     limits: Limits = Limits()
     restart: Restart = "temporary"
     max_concurrent: Count = 0
+    approval_timeout_s: Seconds = 300.0
+    approval_deadline: ApprovalDeadline = "deny"
 
 
 class Settings(Section, frozen=True, kw_only=True):

@@ -46,6 +46,26 @@ class KillBody(msgspec.Struct):
     wait: bool | None = None
 
 
+class ApprovalBody(msgspec.Struct):
+    """`POST /v1/runs/{id}/approval`. `choice`: once, session, always or deny; approve and allow are once.
+
+    `request_id`: which request; else the oldest, or with `all` all of them. `note`: for the agent.
+    """
+
+    choice: str | None = None
+    request_id: str | None = None
+    all: bool | None = None
+    note: str | None = None
+
+
+class SteerBody(msgspec.Struct):
+    """`POST /v1/runs/{id}/steer`: the guidance, under any of these names."""
+
+    input: str | None = None
+    message: str | None = None
+    text: str | None = None
+
+
 class StopAllBody(msgspec.Struct):
     """`POST /v1/runs/stop`: what all have in common, or `all`; then as in `StopBody`."""
 
@@ -77,6 +97,23 @@ class Stopping(msgspec.Struct):
 
     run_id: str
     status: Literal["stopping"] = "stopping"
+
+
+class ApprovalResponse(msgspec.Struct):
+    """The answers of `resolved` requests are journalled; the agent will have them, once."""
+
+    run_id: str
+    choice: str
+    resolved: int
+    object: Literal["run.approval_response"] = "run.approval_response"
+
+
+class Steered(msgspec.Struct):
+    """The agent took the guidance."""
+
+    run_id: str
+    accepted: Literal[True] = True
+    object: Literal["run.steer"] = "run.steer"
 
 
 class AllStopping(msgspec.Struct):

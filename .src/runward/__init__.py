@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .actors.errors import RunwardError
     from .actors.interruption import Interrupted
     from .actors.messages import AgentInfo
-    from .actors.run import Run
+    from .actors.run import Choice, Run, current_run
     from .actors.running import run
     from .http.api_async import AsyncClient, AsyncRunHandle
     from .http.api_client import Client, RunHandle
@@ -40,6 +40,7 @@ _HOMES = {
     "ApiError": "http.api_errors",
     "AsyncClient": "http.api_async",
     "AsyncRunHandle": "http.api_async",
+    "Choice": "actors.run",
     "Client": "http.api_client",
     "ClientError": "http.api_errors",
     "Conflict": "http.api_errors",
@@ -64,6 +65,7 @@ _HOMES = {
     "ServerUnreachable": "http.api_errors",
     "Unauthorized": "http.api_errors",
     "WaitTimeout": "http.api_errors",
+    "current_run": "actors.run",
     "run": "actors.running",
 }
 
@@ -73,6 +75,7 @@ __all__ = [
     "ApiError",
     "AsyncClient",
     "AsyncRunHandle",
+    "Choice",
     "Client",
     "ClientError",
     "Conflict",
@@ -98,6 +101,7 @@ __all__ = [
     "Unauthorized",
     "WaitTimeout",
     "__version__",
+    "current_run",
     "run",
 ]
 

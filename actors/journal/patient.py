@@ -11,7 +11,8 @@ from typing import Any
 from ..errors import JournalFull
 from . import schema
 from .erasing import Erased
-from .writer import ADD_COMMAND, Changes, Writer
+from .intents import ADD_COMMAND
+from .writer import Changes, Writer
 
 
 class _Kept:

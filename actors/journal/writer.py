@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 
 from ..errors import JournalFull
 from ..records import RunInput, RunRecord
-from . import codec, erasing, keyed, schema
+from . import codec, erasing, intents, keyed, schema
 from .checkpoint import Checkpoints
 from .holdings import Holdings
 
@@ -33,20 +33,6 @@ UNENDED = (
 )
 APPEND = "INSERT INTO batch (run, first, last, data, upto) VALUES (?, ?, ?, ?, ?)"
 LAST_SEQ = "SELECT last FROM batch WHERE run = ? ORDER BY first DESC LIMIT 1"
-ADD_COMMAND = "INSERT OR IGNORE INTO command (id, run, kind, at, body) VALUES (?, ?, ?, ?, ?)"
-COMMAND = "SELECT run.run_id, kind FROM command JOIN run ON run.key = command.run WHERE command.id = ?"
-COMMANDED = (
-    "SELECT run.run_id FROM command JOIN run ON run.key = command.run"
-    " WHERE command.id > ?1 || '/' AND command.id < ?1 || '0' ORDER BY run.key"
-)
-FINISH_COMMAND = "UPDATE command SET done_at = ? WHERE id = ?"
-STOPS = (
-    "SELECT command.id, command.run, command.kind, command.at, command.body, command.done_at"
-    " FROM run JOIN command ON command.run = run.key"
-    " WHERE run.status IN ('queued', 'running', 'waiting_for_approval', 'stopping') AND command.kind = 'stop'"
-    " ORDER BY command.rowid"
-)
-PENDING = "SELECT id, run, kind, at, body FROM command WHERE done_at IS NULL ORDER BY rowid"
 SET_META = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
 META = "SELECT value FROM meta WHERE key = ?"
 SPENT = "numbers spent"  # by deleted runs: their key and change are never given again
@@ -59,27 +45,6 @@ class UnendedRun(NamedTuple):
     record: RunRecord
     given: RunInput
     last_seq: int
-
-
-class PendingCommand(NamedTuple):
-    """An intent that was journalled and not finished. `run` is a run's key, `at` Unix seconds."""
-
-    id: str
-    run: int
-    kind: str
-    at: float
-    body: bytes
-
-
-class JournalledStop(NamedTuple):
-    """A stop of an unended run. `done_at`: when its warden said that it had it; None: nobody knows."""
-
-    id: str
-    run: int
-    kind: str
-    at: float
-    body: bytes
-    done_at: float | None
 
 
 class Changes(Protocol):
@@ -140,15 +105,18 @@ class Writer:
 
     def add_command(self, id: str, run_key: int, kind: str, at: float, body: bytes) -> bool:
         """Add an intent; False, and nothing is changed, if that id is known."""
-        return self._write(ADD_COMMAND, (id, run_key, kind, at, body), len(body) + ROW_BYTES).rowcount == 1
+        return (
+            self._write(intents.ADD_COMMAND, (id, run_key, kind, at, body), len(body) + ROW_BYTES).rowcount
+            == 1
+        )
 
     def commanded(self, id: str) -> list[str]:
         """The runs that a command for many, whose parts go by `ID/RUN_ID`, was journalled for; oldest first."""
-        return [row[0] for row in self._database.execute(COMMANDED, (id,)).fetchall()]
+        return [row[0] for row in self._database.execute(intents.COMMANDED, (id,)).fetchall()]
 
     def finish_command(self, id: str, at: float) -> None:
         """The intent was carried out at `at` (Unix seconds). An unknown id is no error."""
-        self._write(FINISH_COMMAND, (at, id), ROW_BYTES)
+        self._write(intents.FINISH_COMMAND, (at, id), ROW_BYTES)
 
     def set_meta(self, key: str, value: bytes) -> None:
         """Keep a fact about the journal as a whole, such as the boot it was last written in."""
@@ -231,16 +199,26 @@ class Writer:
 
     def command(self, id: str) -> tuple[str, str] | None:
         """The run id and kind of a known command."""
-        row: tuple[str, str] | None = self._database.execute(COMMAND, (id,)).fetchone()
+        row: tuple[str, str] | None = self._database.execute(intents.COMMAND, (id,)).fetchone()
         return row
 
-    def pending_commands(self) -> list[PendingCommand]:
-        """Every intent that is not finished, in the order they came."""
-        return [PendingCommand(*row) for row in self._database.execute(PENDING).fetchall()]
+    def command_body(self, id: str) -> bytes | None:
+        """What a known command was journalled with."""
+        body: bytes | None = self._value(intents.BODY, id)
+        return body
 
-    def stops(self) -> list[JournalledStop]:
+    def pending_commands(self) -> list[intents.PendingCommand]:
+        """Every intent that is not finished, in the order they came."""
+        return [intents.PendingCommand(*row) for row in self._database.execute(intents.PENDING).fetchall()]
+
+    def pending_of(self, run_key: int, kind: str) -> list[intents.PendingCommand]:
+        """This run's intents of this kind that are not finished, in the order they came."""
+        rows = self._database.execute(intents.PENDING_OF, (run_key, kind)).fetchall()
+        return [intents.PendingCommand(*row) for row in rows]
+
+    def stops(self) -> list[intents.JournalledStop]:
         """Every stop of a run that has not ended, in the order they came."""
-        return [JournalledStop(*row) for row in self._database.execute(STOPS).fetchall()]
+        return [intents.JournalledStop(*row) for row in self._database.execute(intents.STOPS).fetchall()]
 
     def meta(self, key: str) -> bytes | None:
         """What `set_meta` kept."""

@@ -14,7 +14,7 @@ from runward.actors.figures import Figures
 from runward.actors.lifecycle import Admitted, Recorded, StopPlan, StopWanted, WardenForked, WardenGone
 from runward.actors.live_run import LiveRun
 from runward.actors.messages import Events, Hello, Published, StopMode, ToRun
-from runward.actors.records import Containment, ProcessIdentity, RunInput, RunRecord
+from runward.actors.records import ApprovalRequest, Containment, ProcessIdentity, RunInput, RunRecord
 from runward.actors.verdict import Verdict
 
 from .lives import a_record
@@ -96,6 +96,7 @@ class FakeHouse:
         self.spares: list[str] = []  # their runs' ids
         self.forked: list[LiveRun] = []
         self.gone: list[LiveRun] = []
+        self.waits: list[tuple[ApprovalRequest, ...]] = []  # what runs waited for, as it changed
 
     def clock(self) -> float:
         return self.time_s
@@ -159,6 +160,9 @@ class FakeHouse:
 
     def ended(self, run: LiveRun) -> None:
         self.gone.append(run)
+
+    def asked(self, run: LiveRun) -> None:
+        self.waits.append(run.state.asked)
 
     # ── what a test does with it ────────────────────────────────────────────────────────────────
 

@@ -6,6 +6,9 @@ from typing import Any
 
 from runward.actors.lifecycle import (
     Admitted,
+    Answered,
+    AnswerTaken,
+    Asked,
     Effect,
     Greeted,
     LifeMessage,
@@ -23,6 +26,7 @@ from runward.actors.lifecycle import (
     step,
 )
 from runward.actors.messages import ExitRecord
+from runward.actors.records import ApprovalAnswer, ApprovalRequest
 
 PLAN = StopPlan("stop_1", "interrupt", 5.0, 2.0)
 SHUTDOWN = StopPlan("", "interrupt", 5.0, 2.0, shutdown=True)
@@ -59,10 +63,14 @@ SILENT = Silent("it did not come")
 MISBEHAVED = Misbehaved("it lied")
 GONE = WardenGone()
 STUCK = Stuck((7, 8))
+ASKED = Asked((ApprovalRequest("approval_1_1", ("once", "deny")),))
+ANSWERED = Answered((ApprovalAnswer("approval_1_1", "once"),))
+ANSWER_TAKEN = AnswerTaken("approval_1_1")
 
 #: One of each.
 MESSAGES: tuple[LifeMessage, ...] = (
     *(ADMITTED, FORKED, NOT_FORKED, GREETED, STOP, RECORDED, SILENT, MISBEHAVED, GONE, STUCK),
+    *(ASKED, ANSWERED, ANSWER_TAKEN),
 )
 
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from runward.actors import replays
+from runward.actors.approving import Approving
 from runward.actors.commands import Commands
 from runward.actors.forgetting import Forgetting
 from runward.actors.journal.patient import PatientWriter
@@ -44,7 +45,8 @@ class House(FakeHouse):
         self.folders_thrown_away: list[str] = []
         forgetting = Forgetting(self, str(folder), self.folders_thrown_away.append)
         self.room = Room(settings.state.dir, settings.state.reserve_bytes, self)
-        self.commands = Commands(self, settings, self.register, nobody, nobody, forgetting)
+        asking = (Approving(self, settings, self.register), nobody)
+        self.commands = Commands(self, settings, self.register, nobody, nobody, forgetting, *asking)
 
     def publish(self, *_: object) -> None:
         pass

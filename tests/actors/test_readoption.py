@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from runward.actors import wire
+from runward.actors.journal.intents import JournalledStop
 from runward.actors.journal.patient import PatientWriter
 from runward.actors.journal.reader import Reader
-from runward.actors.journal.writer import JournalledStop
 from runward.actors.lifecycle import Phase, StopPlan
 from runward.actors.live_run import LiveRun
 from runward.actors.messages import Claim, StopMode, StopRun, StopRuns

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from runward.actors import lifecycle, wire
+from runward.actors.approving import Approving
 from runward.actors.commands import Commands
 from runward.actors.forgetting import Forgetting
 from runward.actors.journal.patient import PatientWriter
@@ -205,7 +206,9 @@ class Supervisor(FakeHouse):
         self._restarting = Restarting(self, settings, self.register, self._release, chance=lambda: 0.5)
         forgetting = Forgetting(self, str(folder), _ignored)
         nobody: Any = None
-        self._commands = Commands(self, settings, self.register, nobody, nobody, forgetting)
+        self._approving = Approving(self, settings, self.register)
+        asking = (self._approving, nobody)
+        self._commands = Commands(self, settings, self.register, nobody, nobody, forgetting, *asking)
         Retaining(self, settings.retention, self.register, forgetting)
         self._keys: dict[tuple[str, int], LiveRun] = {}  # attempts that the guard lets in
         self._watched: dict[int, LiveRun] = {}
@@ -214,6 +217,9 @@ class Supervisor(FakeHouse):
         self._turns.end()
 
     # ── what it is asked for ─────────────────────────────────────────────────────────────────────
+
+    def asked(self, run: LiveRun) -> None:
+        self._approving.asked(run)
 
     def then(self, action: Callable[[], object]) -> None:
         self._turns.then(action)

@@ -55,7 +55,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "actors.stopping": WORDS,
     "actors.restart": WORDS,
     "actors.admission": WORDS,
-    "actors.intake": WORDS,
+    "actors.desk": WORDS,
+    "actors.intake": {*WORDS, "actors.desk"},
     "actors.limits": {*WORDS, "config.sections"},
     "actors.verdict": {*WORDS, "actors.lifecycle"},
 }
@@ -94,6 +95,7 @@ ONLY_IN: dict[str, set[str]] = {
 PURE = {
     "actors.admission",
     "actors.command_lines",
+    "actors.desk",
     "actors.errors",
     "actors.figures",
     "actors.intake",

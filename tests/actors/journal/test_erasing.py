@@ -6,8 +6,9 @@ from pathlib import Path
 
 from runward.actors.journal import erasing, schema
 from runward.actors.journal.holdings import ENDED
+from runward.actors.journal.intents import COMMANDED
 from runward.actors.journal.reader import Reader
-from runward.actors.journal.writer import COMMANDED, Writer
+from runward.actors.journal.writer import Writer
 
 from .making import GIVEN, a_record, everything, line, numbers
 

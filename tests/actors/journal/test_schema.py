@@ -10,8 +10,9 @@ import pytest
 from runward.actors.errors import StateFolderUnusable
 from runward.actors.journal import reader as reading
 from runward.actors.journal import schema
+from runward.actors.journal.intents import PENDING, PENDING_OF
 from runward.actors.journal.reader import Reader
-from runward.actors.journal.writer import PENDING, Writer
+from runward.actors.journal.writer import Writer
 from runward.actors.records import Status
 
 from .making import GIVEN, a_record
@@ -144,3 +145,11 @@ def test_pending_commands_are_found_without_walking_the_finished(writer: Writer,
         plan = database.execute(f"EXPLAIN QUERY PLAN {PENDING}").fetchall()
     assert len(plan) == 1
     assert "command_pending" in plan[0][3]
+
+
+def test_a_runs_pending_commands_are_found_without_walking_those_of_others(
+    writer: Writer, folder: Path
+) -> None:
+    with plain(folder) as database:
+        plan = database.execute(f"EXPLAIN QUERY PLAN {PENDING_OF}", (1, "steer")).fetchall()
+    assert "command_by_run" in plan[0][3]
