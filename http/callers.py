@@ -18,13 +18,29 @@ def known(facade: Facade, handle: Callable[[Call], Awaitable[web.StreamResponse]
     """The handler that finds out who asks, and only then calls `handle`."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        who = _who(request, facade)
-        if who.ambient and request.method not in _SAFE_METHODS:
-            trusted = facade.settings.http.cors_origins if who is ANYONE else ()
+        asker = who(request, facade)
+        if asker.ambient and request.method not in _SAFE_METHODS:
+            trusted = facade.settings.http.cors_origins if asker is ANYONE else ()
             check_same_origin(request, trusted)
-        return await handle(Call(request, who, facade))
+        return await handle(Call(request, asker, facade))
 
     return handler
+
+
+def who(request: web.Request, facade: Facade) -> Who:
+    """Who sent the request, by key or by cookie. Raises `Problem` for nobody that is known."""
+    secret = bearer(request)
+    if secret is not None:
+        found = facade.keys.owner_of(secret)
+    elif facade.cookie in request.cookies:
+        found = facade.sessions.holder_of(request.cookies[facade.cookie])
+    else:
+        found = None
+    if found is None and facade.settings.auth.mode == "none":
+        return ANYONE
+    if found is None:
+        raise wrong_key()
+    return found
 
 
 def bearer(request: web.Request) -> str | None:
@@ -60,21 +76,6 @@ def wrong_key() -> Problem:
         "Missing or invalid API key. Send 'Authorization: Bearer KEY' with a key of this server.",
         headers={"WWW-Authenticate": "Bearer"},
     )
-
-
-def _who(request: web.Request, facade: Facade) -> Who:
-    secret = bearer(request)
-    if secret is not None:
-        who = facade.keys.owner_of(secret)
-    elif facade.cookie in request.cookies:
-        who = facade.sessions.holder_of(request.cookies[facade.cookie])
-    else:
-        who = None
-    if who is None and facade.settings.auth.mode == "none":
-        return ANYONE
-    if who is None:
-        raise wrong_key()
-    return who
 
 
 def _netloc(origin: str) -> str:

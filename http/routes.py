@@ -10,6 +10,7 @@ from aiohttp import web
 
 from . import (
     bulk,
+    console,
     events,
     files,
     health,
@@ -49,6 +50,7 @@ from .schemas import (
     StopAllBody,
     StopBody,
     Stopping,
+    WhoAmI,
 )
 
 RUN = "/v1/runs/{run_id}"
@@ -60,6 +62,14 @@ async def openapi_json(call: Call) -> web.Response:
 
 
 ROUTES: tuple[Route, ...] = (
+    get("/", console.page, open=True, answers={200: console.HTML, 304: None}),
+    get(
+        "/console/{name}",
+        console.asset,
+        open=True,
+        answers={200: (console.HTML, console.SCRIPT, console.STYLE, console.IMAGE), 304: None},
+        codes=("file_not_found",),
+    ),
     get("/health", health.health, open=True, answers={200: Health, 503: Health}),
     get(
         "/health/detailed",
@@ -69,6 +79,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     get("/metrics", metrics.metrics, answers={200: metrics.EXPOSITION}, codes=("forbidden",)),
     get("/openapi.json", openapi_json, answers={200: dict}),
+    get("/v1/session", session.show, open=True, answers={200: WhoAmI}),
     post(
         "/v1/session",
         session.begin,

@@ -214,6 +214,14 @@ class SessionView(msgspec.Struct, kw_only=True):
     expires_at: float
 
 
+class WhoAmI(msgspec.Struct, kw_only=True):
+    """`GET /v1/session`: who the caller is; null where he has neither key nor session."""
+
+    object: Literal["session"] = "session"
+    name: str | None = None
+    role: str | None = None
+
+
 class SupervisorHealth(msgspec.Struct):
     """How the one process stands that owns all live runs."""
 

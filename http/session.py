@@ -6,7 +6,16 @@ from . import bodies, callers
 from .auth import Who
 from .context import Facade, answer
 from .errors import Problem
-from .schemas import SessionBody, SessionView
+from .schemas import SessionBody, SessionView, WhoAmI
+
+
+async def show(request: web.Request, facade: Facade) -> web.Response:
+    """`GET /v1/session`: 200 with who asks, or with nobody: a page learns whether it must ask for a key."""
+    try:
+        who = callers.who(request, facade)
+    except Problem:
+        return answer(WhoAmI())
+    return answer(WhoAmI(name=who.name, role=who.role))
 
 
 async def begin(request: web.Request, facade: Facade) -> web.Response:

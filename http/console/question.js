@@ -1,0 +1,73 @@
+// A question of an agent, with a button for each answer that it takes. Who clicked first has answered for all.
+
+import { el, setText } from "./dom.js";
+import { duration } from "./words.js";
+
+const WORDS = { once: "Allow once", session: "Allow for this session", always: "Always allow", deny: "Deny" };
+const USUAL = ["once", "session", "always", "deny"];
+
+/** `event`: its `approval.request`. `onanswer(requestId, choice)` returns a promise that may be refused. */
+export class Question {
+  constructor(event, mayAct, onanswer) {
+    this.expiresAt = event.expires_at;
+    this.onanswer = (choice) => onanswer(event.request_id, choice);
+    this.left = el("span", { class: "left" });
+    this.outcome = el("p", { class: "outcome", role: "status" }, mayAct ? "" : "Your key may not answer.");
+    const choices = Array.isArray(event.choices) && event.choices.length ? event.choices : USUAL;
+    this.buttons = mayAct ? choices.map((choice) => this.#button(String(choice))) : [];
+    this.node = el(
+      "div",
+      { class: "question", role: "group", "aria-label": "The agent asks for approval" },
+      el("p", { class: "asks" }, "Needs approval ", this.left),
+      el("p", { class: "prompt" }, String(event.prompt ?? "")),
+      el("div", { class: "choices" }, ...this.buttons),
+      this.outcome,
+    );
+    this.tick();
+  }
+
+  /** It was answered, here or elsewhere. */
+  answered(choice) {
+    this.#settle(`Answered: ${WORDS[choice] ?? choice}`);
+  }
+
+  /** Nobody will ask again: the run is over. */
+  close() {
+    if (!this.settled) this.#settle("Not answered.");
+  }
+
+  /** Tell how long there is left. */
+  tick() {
+    if (!this.settled && this.expiresAt) {
+      setText(this.left, `· ${duration(Math.max(0, this.expiresAt - Date.now() / 1000))} left`);
+    }
+  }
+
+  #button(choice) {
+    const kind = choice === "deny" ? "danger" : "";
+    return el("button", { type: "button", class: kind, "data-choice": choice, onclick: () => this.#send(choice) }, WORDS[choice] ?? choice);
+  }
+
+  async #send(choice) {
+    this.#enable(false);
+    try {
+      await this.onanswer(choice);
+    } catch (error) {
+      if (this.settled) return;
+      setText(this.outcome, error.message);
+      this.#enable(true);
+    }
+  }
+
+  #settle(told) {
+    this.settled = true;
+    this.node.classList.add("settled");
+    setText(this.left, "");
+    setText(this.outcome, told);
+    this.#enable(false);
+  }
+
+  #enable(enabled) {
+    for (const button of this.buttons) button.disabled = !enabled;
+  }
+}
