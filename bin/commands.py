@@ -34,6 +34,7 @@ MODULES = {
     "kill": "stop",
     "files": "files",
     "agents": "agents",
+    "keys": "keys",
     "drain": "drain",
     "restart": "restart",
     "doctor": "doctor",
@@ -41,7 +42,7 @@ MODULES = {
     "bench": "bench",
 }
 #: Those of `MODULES` that have a table of commands.
-GROUPS: frozenset[str] = frozenset()
+GROUPS = frozenset({"keys"})
 
 
 def obey(words: Sequence[str]) -> int:

@@ -22,6 +22,7 @@ from .changes import Changes
 from .context import Facade
 from .feeds import Feeds
 from .figures import FacadeFigures
+from .kept_keys import KeptKeys
 from .link import Link, new_id
 from .serving import Serving
 
@@ -87,7 +88,7 @@ async def _keep_checking(facade: Facade) -> None:
 
 def _facade(start: FacadeStart, link: Link, journal: Reader, port: int) -> Facade:
     settings = start.settings
-    keys = Keys(start.api_keys)
+    keys = Keys(start.api_keys, KeptKeys(start.state_dir))
     return Facade(
         settings=settings,
         state_dir=start.state_dir,

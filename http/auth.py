@@ -9,12 +9,13 @@ configuration.
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 
 from ..actors.roles import ApiKey
+from .kept_keys import KeptKey, KeptKeys
 
 READ, RUN, OPERATE = "read", "run", "operate"
 
@@ -48,10 +49,19 @@ LINK = Who("(link)", OPERATE)
 
 
 class Keys:
-    """The configured keys, by hash."""
+    """The configured keys, by hash, and those that were made by command, of which there may be others at any time."""
 
-    def __init__(self, keys: Iterable[ApiKey]) -> None:
-        self._keys = tuple(keys)
+    def __init__(self, keys: Iterable[ApiKey], kept: KeptKeys | None = None) -> None:
+        self._configured = tuple(keys)
+        self._names = {key.name for key in self._configured}
+        self._kept = kept
+
+    @property
+    def _keys(self) -> Iterator[ApiKey | KeptKey]:
+        """Those of now. A name stands for one key, and what is configured counts."""
+        yield from self._configured
+        if self._kept is not None:
+            yield from (key for key in self._kept.now() if key.name not in self._names)
 
     def owner_of(self, secret: str) -> Who | None:
         """Whose key this is. Takes as long for a wrong one as for a right one."""

@@ -22,9 +22,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "writes": {"entrypoint": "writes.py:writes"},
         "count": {"entrypoint": "runward.actors.builtin:count", "options": {"interval_s": 0.05}},
     }
-    with running(
-        folder, {"agents": agents, "runs": {"interrupt_grace_s": 0.1, "terminate_grace_s": 0.1}}
-    ) as server:
+    runs = {"interrupt_grace_s": 0.1, "terminate_grace_s": 0.1}
+    with running(folder, {"agents": agents, "runs": runs, "auth": {"mode": "key"}}) as server:
         yield server
 
 
@@ -33,11 +32,12 @@ class Operator:
 
     def __init__(self, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
         self.server = server
-        self._state = str(server.folder / "state")
+        self.state = server.folder / "state"
+        self.client = server.with_key((self.state / "key").read_text().strip())
         self._capsys = capsys
 
     def __call__(self, *words: str, expecting: int = 0) -> Ended:
-        code = main([*words, "--state", self._state])
+        code = main([*words, "--state", str(self.state)])
         said = Ended(code, *self._capsys.readouterr())
         assert said.code == expecting, said
         return said
@@ -46,7 +46,7 @@ class Operator:
         return self(*words, "--json", expecting=expecting).document
 
     def begun(self, agent: str, **more: object) -> str:
-        return self.server.client.begun(agent, "x", **more)
+        return self.client.begun(agent, "x", **more)
 
 
 @pytest.fixture
@@ -137,3 +137,59 @@ def test_agents_are_listed(runward: Operator) -> None:
     assert rows["AGENT"][:4] == ["AGENT", "KIND", "HEALTH", "LIVE"]
     assert rows["spin"][3] == "0"
     assert {each["name"] for each in runward.json("agents")["data"]} >= {"echo", "spin", "count"}
+
+
+# ── keys ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_key_counts_from_its_making_to_its_revocation(runward: Operator) -> None:
+    made = runward("keys", "create", "ann")
+    ann = runward.server.with_key(made.out.strip())
+    assert "shown only now" in made.err
+    run_id = ann.begun("count")
+    assert [run["run_id"] for run in ann.ask("GET", "/v1/runs").json["data"]] == [run_id]
+    assert ann.ask("GET", "/health/detailed").status == 403
+    runward("keys", "revoke", "ann", "--yes")
+    assert ann.ask("GET", "/v1/runs").status == 401
+    assert runward.client.run(run_id)["status"] == "running"
+
+
+def test_a_key_may_do_what_its_role_may(runward: Operator) -> None:
+    run_id = runward.begun("count")
+    for name, role, may_stop in (("reader", "read", False), ("chief", "operate", True)):
+        made = runward.json("keys", "create", name, "--role", role)
+        assert (made["name"], made["role"]) == (name, role)
+        client = runward.server.with_key(made["key"])
+        assert client.run(run_id)["run_id"] == run_id
+        assert client.stop(run_id).status == (200 if may_stop else 403)
+        runward("keys", "revoke", name, "--yes")
+
+
+def test_keys_are_listed_and_only_their_hashes_are_kept(runward: Operator) -> None:
+    key = runward("keys", "create", "bob", "--role", "operate").out.strip()
+    kept = runward.state / "keys.json"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert all(key not in path.read_text() for path in runward.state.glob("key*"))
+    assert runward("keys", "list").out.splitlines()[1].split()[:2] == ["bob", "operate"]
+    assert [each["name"] for each in runward.json("keys", "list")["data"]] == ["bob"]
+    assert runward.json("keys", "create", "bob", expecting=1)["error"]["code"] == "key_taken"
+    runward("keys", "revoke", "bob")
+    assert runward.json("keys", "revoke", "bob", expecting=1)["error"]["code"] == "key_not_found"
+    assert runward.json("keys", "list")["data"] == []
+
+
+@pytest.mark.parametrize("name", ["local", "no spaces", "(anyone)", "x" * 65])
+def test_some_names_are_no_names_of_keys(name: str, runward: Operator) -> None:
+    assert runward.json("keys", "create", name, expecting=2)["error"]["code"] == "usage"
+
+
+def test_a_file_of_keys_that_cannot_be_read_lets_nobody_in(runward: Operator) -> None:
+    key = runward("keys", "create", "eve").out.strip()
+    kept = runward.state / "keys.json"
+    good = kept.read_text()
+    kept.write_text(good.replace("sha256:", "md5:"))
+    assert runward.server.with_key(key).ask("GET", "/v1/runs").status == 401
+    assert "can't be read" in runward("keys", "list", expecting=1).err
+    kept.write_text(good)
+    assert runward.server.with_key(key).ask("GET", "/v1/runs").status == 200
+    runward("keys", "revoke", "eve")
