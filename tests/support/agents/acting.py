@@ -83,6 +83,17 @@ def answers(text: str, _: Run) -> str:
     return text
 
 
+def tells(_: str, run: Run) -> Any:
+    """Answers with what it was given beside its input, and says how much that cost."""
+    run.usage(input_tokens=5, output_tokens=7)
+    return {"instructions": run.instructions, "history": run.history, "metadata": run.metadata}
+
+
+def spells(text: str, _: Run) -> Iterator[str]:
+    """Says its text letter by letter."""
+    yield from text
+
+
 def raises(text: str, _: Run) -> None:
     sys.stderr.write("on stderr before the end\n")
     raise LookupError(text)
@@ -134,6 +145,8 @@ WAYS: dict[str, Callable[[str, Run], Any]] = {
         hears,
         freezes,
         answers,
+        tells,
+        spells,
         raises,
         leaves,
         exits,
