@@ -26,7 +26,16 @@ from .ending import EXIT_FAILED, Ending, ending_of_raise, ending_of_return, fitt
 from .entrypoints import load
 from .frameworks.recognised import advice
 from .interruption import Interrupted, Interruption, SigtermHandler
-from .messages import Approval, EventRefused, Guidance, Interrupt, Start
+from .messages import (
+    Approval,
+    ChildEnded,
+    ChildRefused,
+    ChildStarted,
+    EventRefused,
+    Guidance,
+    Interrupt,
+    Start,
+)
 from .people import People
 from .records import RunInput
 from .run import Run, begin
@@ -70,6 +79,7 @@ class AgentProcess:
         self._sigterm = SigtermHandler(self._interruption, self._channel)
         self._start: SimpleQueue[RunInput] = SimpleQueue()
         self._call: AgentCall | None = None
+        self._run: Run | None = None
         # Not a `threading.Thread`: an agent that counts its threads should find only its own.
         _thread.start_new_thread(self._listen, ())
 
@@ -95,6 +105,9 @@ class AgentProcess:
                     self._people.told(control)
                 case EventRefused(event, why):
                     sys.stderr.write(f"runward: event {event!r} was refused: {why}\n")
+                case ChildStarted() | ChildRefused() | ChildEnded():
+                    if self._run is not None:
+                        self._run.hear_of_child(control)
         os._exit(EXIT_FAILED)
 
     def _run_agent(self) -> Ending:
@@ -117,7 +130,7 @@ class AgentProcess:
         """Everything that comes before the agent's own work: what goes wrong here is a failed start."""
         if self._is_spare:
             birth.entitle(f"agent {self._run_id}")
-        run = begin(Run(self._run_id, given, self._channel, self._interruption, self._people))
+        self._run = run = begin(Run(self._run_id, given, self._channel, self._interruption, self._people))
         return call_of(self._target(), given, run, self._channel, self._spec.options)
 
     def _target(self) -> Any:

@@ -12,7 +12,7 @@ import msgspec
 
 from .actor import Actor, Callback, Timer
 from .command_lines import StartCommand
-from .messages import EventRefused, ToAgent
+from .messages import ChildRefused, EventRefused, ToAgent
 
 READ_AT_ONCE = 131_072
 PIPE_BYTES = 262_144  # what may wait in it; F_SETPIPE_SZ of fcntl(2)
@@ -85,7 +85,7 @@ class AgentLink:
 
     def tell(self, message: ToAgent | StartCommand) -> None:
         """Send it, now or when the agent has read what came before."""
-        if isinstance(message, EventRefused) and len(self._unsent) > UNREAD_REFUSALS_BYTES:
+        if isinstance(message, EventRefused | ChildRefused) and len(self._unsent) > UNREAD_REFUSALS_BYTES:
             return
         waiting = bool(self._unsent)
         self._unsent += msgspec.json.encode(message) + b"\n"
@@ -93,6 +93,11 @@ class AgentLink:
             self._push()
             if self._unsent:
                 self._actor.watch(self._writable, self._push, select.EPOLLOUT)
+
+    @property
+    def owed(self) -> int:
+        """Bytes that it was told and has not read, beside what the kernel holds."""
+        return len(self._unsent)
 
     def close(self) -> None:
         """Give the descriptors back; the loop must not be used any more."""

@@ -34,6 +34,7 @@ from .messages import (
     StopRuns,
     ToSupervisor,
 )
+from .offspring import Offspring
 from .readoption import stop_plan
 from .records import RunInput, RunRecord
 from .register import Register
@@ -66,6 +67,7 @@ class Commands:
         self._accounts = Accounts(house, register, forking, list(settings.agents))
         self._approving = approving
         self._steering = steering
+        self.offspring = Offspring(house, settings, register, self._start)
         self._began = house.clock()
         self.closing = False
 
@@ -118,6 +120,7 @@ class Commands:
             self._house.journal.add_command(f"{command.id}/{spare_id}", key, "start", record.created_at, b"")
         run = LiveRun(self._house, key, record, given)
         run.queued(self._register.enter(run))
+        self.offspring.born(run)
         self._house.admit()
         return RunAccepted(command.id, command.run_id)
 
@@ -138,6 +141,8 @@ class Commands:
         if (why := self._house.quarantined(command.agent)) is not None:
             message = f"{why}. Try again once they are gone, or start the server again"
             return Refusal(command.id, "agent_quarantined", message, param="agent", retry_after_s=10.0)
+        if (refused := self.offspring.refuses(command)) is not None:
+            return refused
         if self._house.room.is_short() or self._house.journal.held_up:
             message = "there is no room for another run on the journal's disk; make room there"
             return Refusal(command.id, "journal_full", message, retry_after_s=10.0)

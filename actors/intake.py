@@ -61,7 +61,7 @@ class Refused:
 
 @dataclass(slots=True)
 class Taken:
-    """What one chunk held: `count` events as JSON lines in `blob`, at most one claim, and refusals.
+    """What one chunk held: `count` events as JSON lines in `blob`, at most one claim, wishes, and refusals.
 
     `replies`: to questions that are none. `steered`: guidance by its id, and why it was not taken.
     """
@@ -73,6 +73,7 @@ class Taken:
     refused: list[Refused] = field(default_factory=list)
     replies: list[Approval] = field(default_factory=list)
     steered: list[tuple[str, str | None]] = field(default_factory=list)
+    wishes: list[bytes] = field(default_factory=list)  # lines, not looked at: see `wishes.py`
 
 
 class Intake:
@@ -151,6 +152,9 @@ class Intake:
         if isinstance(said, dict) and "claim" not in said:
             if "event" not in said and ("approval" in said or "steered" in said):
                 return self._take_for_people(line, said, timestamp, taken)
+            if "event" not in said and ("spawn" in said or "stop_child" in said):
+                self._take_wish(line, taken)
+                return None
             return self._take_event(line, said, timestamp, taken)
         why: str | None = "not a JSON object"
         if isinstance(said, dict):
@@ -197,6 +201,12 @@ class Intake:
             taken.replies.append(self._desk.withdraw(fields["request_id"], why))
             return None
         return encoded
+
+    def _take_wish(self, line: bytes, taken: Taken) -> None:
+        if len(line) > self._max_event_bytes:
+            taken.refused.append(Refused("", self._too_long()))
+        else:
+            taken.wishes.append(line)
 
     def _too_long(self) -> str:
         return f"an event is longer than {self._max_event_bytes} bytes"

@@ -52,6 +52,7 @@ from .records import (
 from .room import Room
 from .stopping import StopAsked, longest_s
 from .survivors import described
+from .trees import added
 from .verdict import Verdict, survivors, verdict
 
 INTERRUPT_MESSAGE = "Stop requested via API"
@@ -134,6 +135,12 @@ class House(Protocol):
     def memory_was_short(self) -> bool:
         """Whether the kernel killed somebody lately for want of memory."""
 
+    def stop_below(self, run: "LiveRun", plan: StopPlan) -> None:
+        """The run is to end, and so are its children."""
+
+    def holds(self, run: "LiveRun") -> bool:
+        """Whether children of a run that is over live on. They are to end; `end_if_held` is called after the last."""
+
     def again(self, run: "LiveRun", end: Verdict) -> Verdict | None:
         """None: another attempt follows, which is another `LiveRun`. Else how the run ends."""
 
@@ -172,8 +179,10 @@ class LiveRun:
         self._credit = Credit(house.batches_in_flight, house.room, lambda: house.then(self._ack))
         self._stop_began: float | None = None
         self._kill_began: float | None = None
+        self._kill_took_s: float | None = None
         self._watch: Timer | None = None
         self._goes_on = False  # in another attempt
+        self._held: Verdict | None = None  # how it ended, while it waits for its children's ends
 
     # ── what happens to it ───────────────────────────────────────────────────────────────────────
 
@@ -182,6 +191,8 @@ class LiveRun:
         self.state, effects = lifecycle.step(self.state, message)
         for effect in effects:
             self._carry_out(effect)
+        if isinstance(message, lifecycle.StopWanted):
+            self._house.stop_below(self, message.plan)
 
     def adopt(self, state: lifecycle.State) -> None:
         """Take it up from an earlier supervisor. If its warden is there, it says hello again."""
@@ -287,6 +298,11 @@ class LiveRun:
         if self.state.phase in (Phase.RUNNING, Phase.STOPPING):
             self._emit("run.warning", code=code, message=message)
             self._save()
+
+    def tell_of(self, event: str, **fields: Any) -> None:
+        """An event of the runtime's own, of a run that has not ended."""
+        self._emit(event, **fields)
+        self._save()
 
     # ── what is done about it ────────────────────────────────────────────────────────────────────
 
@@ -410,15 +426,22 @@ class LiveRun:
     def _end(self) -> None:
         self._relax()
         took_ms = None if self._stop_began is None else (self._house.clock() - self._stop_began) * 1000
+        if self._kill_began is not None:
+            self._kill_took_s = self._house.clock() - self._kill_began
         left = survivors(self.state)
-        end = verdict(self.state, self.proof, took_ms, [described(pid) for pid in left])
-        last = self._house.again(self, end)
-        if last is None:
-            return
-        self._write_end(last)
-        self._house.ended(self)
+        self._held = verdict(self.state, self.proof, took_ms, [described(pid) for pid in left])
         if left:
             self._house.outlived(self, left)
+        if not self._house.holds(self):
+            self.end_if_held()
+
+    def end_if_held(self) -> None:
+        """No child of it lives: if nothing is left of the run itself, it ends, or begins again."""
+        end, self._held = self._held, None
+        last = None if end is None else self._house.again(self, end)
+        if last is not None:
+            self._write_end(last)
+            self._house.ended(self)
 
     def end_by_its_word(self, state: lifecycle.State, proof: str) -> None:
         """End a run of an earlier server: its warden's last word was journalled, and nothing of it is left."""
@@ -446,7 +469,7 @@ class LiveRun:
         record.leaf = ""
         fields = {"reason": end.reason, "delay_s": delay_s, "error": end.error, "exit": end.exit}
         if end.status is Status.COMPLETED:
-            fields |= _terminal_fields(end)
+            fields |= _terminal_fields(end, end.usage)
         self._emit("run.restarting", attempt=record.attempt, **fields)
         self._save()
         return LiveRun(self._house, self.key, record, self.given, self.seq)
@@ -454,13 +477,12 @@ class LiveRun:
     def _write_end(self, end: Verdict) -> None:
         record = self.record
         record.status, record.reason, record.exit = end.status, end.reason, end.exit
-        record.error, record.usage = end.error, end.usage
+        record.error, record.usage = end.error, added(record.usage, end.usage)
         record.output = msgspec.Raw(end.output) if end.output else None
         record.ended_at = self._house.now()
         record.exit_record = None
-        kill_s = None if self._kill_began is None else self._house.clock() - self._kill_began
-        self._house.figures.ended(record, kill_s)
-        self._emit(_TERMINAL[end.status], **_terminal_fields(end))
+        self._house.figures.ended(record, self._kill_took_s)
+        self._emit(_TERMINAL[end.status], **_terminal_fields(end, record.usage))
         if self.state.stop is not None:
             self._house.journal.finish_command(self.state.stop.command_id, record.ended_at)
         self._save()
@@ -489,7 +511,7 @@ class LiveRun:
         blob, self._unwritten = b"".join(self._unwritten), []
         first, self._written = self._written + 1, self.seq
         self._house.journal.append(self.key, first, self.seq, blob)
-        is_over = self.state.phase is Phase.ENDED and not self._goes_on
+        is_over = self.record.status.ended and not self._goes_on
         self._house.figures.wrote(self.seq - first + 1, len(blob))
         published = Published(first, self.seq - first + 1, is_over)
         fed = blob if len(blob) <= FED_BYTES else b""
@@ -543,11 +565,11 @@ def _with_one_value(record: ExitRecord) -> ExitRecord:
     return msgspec.structs.replace(record, claim=msgspec.structs.replace(record.claim, output=output))
 
 
-def _terminal_fields(end: Verdict) -> dict[str, Any]:
+def _terminal_fields(end: Verdict, usage: Usage | None) -> dict[str, Any]:
     output = msgspec.Raw(end.output) if end.output else None
     match end.status:
         case Status.COMPLETED:
-            return {"output": output, "usage": end.usage or Usage()}
+            return {"output": output, "usage": usage or Usage()}
         case Status.FAILED:
             return {"error": end.error, "reason": end.reason, "exit": end.exit}
         case _:

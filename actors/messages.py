@@ -193,6 +193,7 @@ class Refusal(Message, frozen=True, tag="refused"):
         "approval_not_active",
         "invalid_approval_choice",
         "steer_not_accepted",
+        "tree_full",
     ]
     message: str
     param: str | None = None
@@ -429,7 +430,33 @@ class SteerTaken(Message, frozen=True, tag="steer_taken"):
     why: str | None = None
 
 
-FromRun = Hello | Events | RungReached | Exited | StackTaken | AnswerTaken | SteerTaken
+class SpawnRun(Message, frozen=True, tag="spawn"):
+    """The agent wants a child run. `n`: the number of this wish in the attempt, so that said again it is the same.
+
+    Answered by `Spawned` or `NotSpawned`, and when the child has ended by `ChildGone`.
+    """
+
+    run_id: str
+    attempt: int
+    n: int
+    agent: str
+    given: RunInput
+    limits: dict[str, float] = {}
+
+
+class AskChild(Message, frozen=True, tag="ask_child"):
+    """The agent wants this child of its run to end, for the `stops`-th time (0: not at all), and to know its end.
+
+    Answered by `ChildGone`, once it has ended.
+    """
+
+    run_id: str
+    attempt: int
+    child_run_id: str
+    stops: int = 0
+
+
+FromRun = Hello | Events | RungReached | Exited | StackTaken | AnswerTaken | SteerTaken | SpawnRun | AskChild
 
 
 # ── supervisor → warden ─────────────────────────────────────────────────────────────────────────
@@ -491,7 +518,33 @@ class Steer(Message, frozen=True, tag="steer"):
     text: str
 
 
-ToRun = Go | Stop | EventsAcked | ExitAcked | TakeStack | Answer | Steer
+class Spawned(Message, frozen=True, tag="spawned"):
+    """The wish `n` is this run, which is in the journal."""
+
+    n: int
+    child_run_id: str
+
+
+class NotSpawned(Message, frozen=True, tag="not_spawned"):
+    """No run came of the wish `n`, and why, for a person to read."""
+
+    n: int
+    code: str
+    message: str
+
+
+class ChildGone(Message, frozen=True, tag="child_gone"):
+    """A child has ended, and nothing of it is left. `output`: JSON text, empty for none."""
+
+    child_run_id: str
+    status: str
+    reason: str | None
+    output: bytes
+    error: str | None
+    usage: Usage
+
+
+ToRun = Go | Stop | EventsAcked | ExitAcked | TakeStack | Answer | Steer | Spawned | NotSpawned | ChildGone
 
 
 # ── supervisor ↔ zygote (SEQPACKET; descriptors by SCM_RIGHTS) ──────────────────────────────────
@@ -670,8 +723,35 @@ class Guidance(msgspec.Struct, frozen=True, tag_field="control", tag="steer"):
     until: float
 
 
-ToAgent = Start | Interrupt | EventRefused | Approval | Guidance
+class ChildStarted(msgspec.Struct, frozen=True, tag_field="control", tag="spawned"):
+    """The run that was asked for under this key is in the journal, and will reach exactly one end."""
+
+    key: str
+    run_id: str
+
+
+class ChildRefused(msgspec.Struct, frozen=True, tag_field="control", tag="spawn_refused"):
+    """No run came of what was asked for under this key, and why."""
+
+    key: str
+    code: str
+    why: str
+
+
+class ChildEnded(msgspec.Struct, frozen=True, tag_field="control", tag="child_ended"):
+    """A child has ended. `output` is its JSON value."""
+
+    run_id: str
+    status: str
+    reason: str | None
+    output: msgspec.Raw
+    error: str | None
+    usage: Usage
+
+
+ToAgent = Start | Interrupt | EventRefused | Approval | Guidance | ChildStarted | ChildRefused | ChildEnded
 
 #: A line of an agent: `{"event": "dotted.name", …}` is an event; `{"claim": …}` is its own account of its end;
-#: `{"approval": …}` asks a person; `{"steered": …}` answers guidance (see `desk.py`).
+#: `{"approval": …}` asks a person; `{"steered": …}` answers guidance (see `desk.py`);
+#: `{"spawn": …}` and `{"stop_child": …}` are wishes (`wishes.py`).
 AgentLine = dict[str, Any]

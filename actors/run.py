@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from .channel import Channel, event_line
+from .child_runs import Child, ChildRuns
 from .intake import why_not
 from .interruption import Interrupted, Interruption
 from .people import Choice, People
@@ -48,6 +49,8 @@ class Run:
         self._channel = channel
         self._interruption = interruption
         self.people = people or People(channel, interruption)  # for the runtime itself
+        self._children = ChildRuns(channel.write)
+        self.hear_of_child = self._children.hear  # for the control thread
 
     def emit(self, event: str, /, **fields: Any) -> None:
         """Send an event now. Blocks while the run is far ahead of the journal.
@@ -95,6 +98,19 @@ class Run:
         Guidance is taken from the first call on; until then, who gives some is told after 2 s that nobody took it.
         """
         return self.people.guidance()
+
+    def spawn(self, agent: str, input: str, **options: Any) -> Child:
+        """Start a run of that agent below this one, and return once it is sure to have its end; see `Child`.
+
+        Options, as in `POST /v1/runs`: `history`, `instructions`, `session_id`, `model`, `metadata`, `limits` (which
+        only tighten the agent's). `SpawnRefused`: this agent's `spawn` does not list that one, or there is no room
+        for more. Blocks for a round to the journal; if our supervisor has just died, until there is another.
+        """
+        return self._children.spawn(agent, input, options)
+
+    async def spawn_async(self, agent: str, input: str, **options: Any) -> Child:
+        """As `spawn`, without blocking the event loop."""
+        return await self._children.spawn_async(agent, input, options)
 
     def usage(
         self, *, input_tokens: int = 0, output_tokens: int = 0, total_tokens: int | None = None

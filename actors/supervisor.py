@@ -31,6 +31,7 @@ from .messages import (
     RUNS_TOPIC,
     Agents,
     AnswerTaken,
+    AskChild,
     Drain,
     Events,
     Exited,
@@ -47,6 +48,7 @@ from .messages import (
     RunsChanged,
     RunsStopping,
     ShutDown,
+    SpawnRun,
     Stack,
     StackTaken,
     SteerTaken,
@@ -140,6 +142,8 @@ class Supervisor(Actor):
         self._steering = Steering(self, self, self._register)
         about_runs = (self._register, self._forking, self._stacks, forgetting)
         self._commands = Commands(self, start.settings, *about_runs, self._approving, self._steering)
+        self._offspring = self._commands.offspring
+        self.stop_below, self.holds = self._offspring.stop_below, self._offspring.holds
         Retaining(self, start.settings.retention, self._register, forgetting)
         self._control = control
         self._control.setblocking(False)
@@ -178,6 +182,7 @@ class Supervisor(Actor):
         readoption.take_up(
             *(self, self._register, self._restarting, self._forking, runs, root, self._boot_id),
         )
+        self._offspring.take_up()
         self.admit()
 
     def _root_says(self) -> None:
@@ -373,6 +378,7 @@ class Supervisor(Actor):
         """Free the slot and all that the run held here."""
         self._register.leave(run)
         self._forking.ended(run)
+        self._offspring.ended(run)
         if self._closing is not None and not len(self._register):
             self.stop()
         self._leave_if_drained()
@@ -445,6 +451,10 @@ class Supervisor(Actor):
                 run.advance(lifecycle.AnswerTaken(message.request_id))
             case SteerTaken():
                 self._steering.taken(message)
+            case SpawnRun():
+                self._offspring.spawn(run, message)
+            case AskChild():
+                self._offspring.asked(run, message)
 
 
 def _say(text: str) -> None:

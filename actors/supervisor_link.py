@@ -9,7 +9,7 @@ Three things mean that no supervisor will come: root is gone, the journal does n
 within `orphan_timeout_s`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -51,6 +51,7 @@ class SupervisorLink:
         )
         self._up = True
         self._over = False
+        self.unanswered: Callable[[], Iterable[FromRun]] = tuple  # what each new supervisor is asked
         self._post = Post(start.settings.events.max_message_bytes)
         self._outbox: Outbox = self._post.outbox(start.paths.runs, keys, start.server_key)
         actor.pump(self._outbox.news, self._drain)
@@ -106,6 +107,8 @@ class SupervisorLink:
         self._expect(None)
         for body in self.unacked.bodies():
             self._outbox.send(body)
+        for asked in self.unanswered():
+            self.tell(asked)
         if self._last_word:
             self._say_last_word()
 

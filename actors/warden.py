@@ -17,6 +17,7 @@ from typing import NoReturn, assert_never
 from . import birth, stack_pipe, stopping
 from .actor import Actor
 from .agent_link import AgentLink
+from .children import Children
 from .climbing import Climb
 from .command_lines import intake_for, start_for
 from .containment import linux, rungs
@@ -31,6 +32,7 @@ from .limiting import Limiter
 from .mailbox import KeyPair
 from .messages import (
     Answer,
+    ChildGone,
     Claim,
     EventRefused,
     Events,
@@ -41,7 +43,9 @@ from .messages import (
     Go,
     Hello,
     Interrupt,
+    NotSpawned,
     RungReached,
+    Spawned,
     StackTaken,
     Steer,
     Stop,
@@ -140,6 +144,7 @@ class Warden(Actor):
         self._climb = Climb(self, family.pidfd, self._ending, self._interrupt, self._report)
         self._limiter: Limiter | None = None  # this and the next are made when they are wanted
         self._stacks: StackPipe | None = None
+        self._children: Children | None = None
         self._link = AgentLink(
             self, family.link, family.up_fd, self._hear_agent, self._settings.events.max_batch_bytes
         )
@@ -191,6 +196,9 @@ class Warden(Actor):
                 self._relay.answer(message)
             case Steer():
                 self._relay.steer(message, self._why_not_steered())
+            case Spawned() | NotSpawned() | ChildGone():
+                if self._children is not None:
+                    self._children.hear(message)
             case _:
                 assert_never(message)
 
@@ -278,11 +286,28 @@ class Warden(Actor):
             self._supervisor.tell_events(Events(self._run_id, self._attempt, n, taken.count, taken.blob))
             self._listen_on_credit()
         self._relay.took(taken)
+        for line in taken.wishes:
+            self._wished(line)
         for refused in taken.refused[:16]:
             self._refuse(refused)
         self._ending.kind = taken.kind or self._ending.kind
         if taken.claim is not None:
             self._claimed(taken.claim)
+
+    def _wished(self, line: bytes) -> None:
+        """Of an agent that has come to its end, or was killed, no child is born any more."""
+        if self._ending.over or self._ending.claim is not None:
+            return
+        if self._children is None:
+            self._children = Children(
+                *(self._run_id, self._attempt, self._spec, self._settings.runs, self.clock),
+                tell=self._supervisor.tell,
+                answer=self._link.tell,
+                owed=lambda: self._link.owed,
+            )
+            self._supervisor.unanswered = self._children.unanswered
+        if (why := self._children.wish(line)) is not None:
+            self._refuse(Refused("", why))
 
     def _refuse(self, refused: Refused) -> None:
         """Say so: to an agent, which logs it; for a program, which may answer anything with anything, in its log."""

@@ -20,6 +20,7 @@ ByteCount = Annotated[int, Meta(ge=0, le=LARGEST_BYTES)]
 SomeBytes = Annotated[int, Meta(ge=1, le=LARGEST_BYTES)]
 Seconds = Annotated[float, Meta(ge=0, le=LONGEST_S)]
 SomeSeconds = Annotated[float, Meta(gt=0, le=LONGEST_S)]
+Rate = Annotated[float, Meta(gt=0, le=1e6)]
 WholeSeconds = Annotated[int, Meta(ge=1, le=int(LONGEST_S))]
 Milliseconds = Annotated[int, Meta(ge=0, le=LARGEST_COUNT)]
 

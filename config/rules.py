@@ -101,6 +101,34 @@ def _default_agent_exists(settings: Settings) -> Iterator[Complaint]:
         yield "runs.default_agent", f'names an agent that is not declared: "{name}" (declared: {declared})'
 
 
+def _spawns_are_sound(settings: Settings) -> Iterator[Complaint]:
+    """Whom an agent spawns is there; and none waits for a slot that it holds itself, by way of those below it."""
+    for name, spec in settings.agents.items():
+        for unknown in sorted(set(spec.spawn) - set(settings.agents)):
+            declared = ", ".join(settings.agents)
+            yield (
+                f"agents.{name}.spawn",
+                f'names an agent that is not declared: "{unknown}" (declared: {declared})',
+            )
+        if spec.max_concurrent and name in _spawned_below(name, settings):
+            yield (
+                f"agents.{name}.max_concurrent",
+                "is refused for an agent that can be spawned below itself: its runs would wait for each other; "
+                "bound those of the agent that comes first",
+            )
+
+
+def _spawned_below(name: str, settings: Settings) -> set[str]:
+    found: set[str] = set()
+    new = set(settings.agents[name].spawn)
+    while new:
+        found |= new
+        new = {
+            below for each in new if each in settings.agents for below in settings.agents[each].spawn
+        } - found
+    return found
+
+
 def _agent_rules(settings: Settings) -> Iterator[tuple[Reads, Rule]]:
     for name in settings.agents:
         yield (f"agents.{name}",), partial(_agent_is_sound, name)
@@ -140,4 +168,5 @@ RULES: list[tuple[Reads, Rule]] = [
     (("events",), _messages_hold_a_batch),
     (("containment.uid_pool", "runs.max_live"), _users_for_all),
     (("runs", "agents"), _default_agent_exists),
+    (("agents",), _spawns_are_sound),
 ]

@@ -28,6 +28,7 @@ from .kinds import (
     OptionName,
     Origin,
     Port,
+    Rate,
     Requirement,
     Restart,
     Role,
@@ -123,6 +124,10 @@ class RunsSettings(Section, frozen=True, kw_only=True):
     restart_period_s: SomeSeconds = 60.0
     restart_delay_s: Seconds = 0.5
     longest_restart_delay_s: Seconds = 30.0
+    max_tree_depth: SomeCount = 4
+    max_tree_runs: SomeCount = 256
+    max_children: SomeCount = 64
+    max_spawns_per_s: Rate = 20.0
     builtin_agents: tuple[BuiltinAgent, ...] = ("echo", "count", "crash", "spin", "hog")
 
 
@@ -216,6 +221,7 @@ class AgentSpec(Section, frozen=True, kw_only=True):
     max_concurrent: Count = 0
     approval_timeout_s: Seconds = 300.0
     approval_deadline: ApprovalDeadline = "deny"
+    spawn: tuple[AgentName, ...] = ()
 
 
 class Settings(Section, frozen=True, kw_only=True):

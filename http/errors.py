@@ -55,6 +55,7 @@ KINDS: dict[str, Kind] = {
     "run_cancelled": Kind(409, _INVALID),
     "approval_not_active": Kind(409, _INVALID),
     "steer_not_accepted": Kind(409, _INVALID),
+    "tree_full": Kind(409, _INVALID),
     "body_too_large": Kind(413, _INVALID),
     "not_json": Kind(415, _INVALID),
     "expectation_failed": Kind(417, _INVALID),

@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # what typing's is: importing that costs more than all of this
 if TYPE_CHECKING:
+    from .actors.child_runs import Child, ChildEnd, SpawnRefused
     from .actors.embedded_server import Server, ServerFailed
     from .actors.errors import RunwardError
     from .actors.interruption import Interrupted
@@ -40,6 +41,8 @@ _HOMES = {
     "ApiError": "http.api_errors",
     "AsyncClient": "http.api_async",
     "AsyncRunHandle": "http.api_async",
+    "Child": "actors.child_runs",
+    "ChildEnd": "actors.child_runs",
     "Choice": "actors.run",
     "Client": "http.api_client",
     "ClientError": "http.api_errors",
@@ -63,6 +66,7 @@ _HOMES = {
     "Server": "actors.embedded_server",
     "ServerFailed": "actors.embedded_server",
     "ServerUnreachable": "http.api_errors",
+    "SpawnRefused": "actors.child_runs",
     "Unauthorized": "http.api_errors",
     "WaitTimeout": "http.api_errors",
     "current_run": "actors.run",
@@ -75,6 +79,8 @@ __all__ = [
     "ApiError",
     "AsyncClient",
     "AsyncRunHandle",
+    "Child",
+    "ChildEnd",
     "Choice",
     "Client",
     "ClientError",
@@ -98,6 +104,7 @@ __all__ = [
     "Server",
     "ServerFailed",
     "ServerUnreachable",
+    "SpawnRefused",
     "Unauthorized",
     "WaitTimeout",
     "__version__",

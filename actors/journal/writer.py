@@ -25,6 +25,7 @@ ADD_RUN = (
 ADD_GIVEN = "INSERT INTO given (run, data) VALUES (?, ?)"
 SAVE_RUN = "UPDATE run SET status = ?, updated_at = ?, changed = ?, record = ? WHERE key = ?"
 RUN_KEY = "SELECT key FROM run WHERE run_id = ?"
+RECORD = "SELECT record FROM run WHERE run_id = ?"
 OWNER = "SELECT owner FROM run WHERE key = ?"
 NEWEST = "SELECT ifnull(max(key), 0), ifnull(max(changed), 0) FROM run"
 UNENDED = (
@@ -182,6 +183,11 @@ class Writer:
         """The key of a run by its id."""
         key: int | None = self._value(RUN_KEY, run_id)
         return key
+
+    def record(self, run_id: str) -> RunRecord | None:
+        """The record of a run by its id, as it was saved last."""
+        data = self._value(RECORD, run_id)
+        return None if data is None else codec.decode_record(data)
 
     def owner(self, key: int) -> str:
         """Whose run it is."""

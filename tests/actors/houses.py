@@ -83,6 +83,7 @@ class FakeHouse:
         self.left: list[int] = []  # who outlived a kill
         self.leaves_killed: list[LiveRun] = []
         self.stuck: list[tuple[LiveRun, list[int]]] = []
+        self.has_children = False
         self.start_timeout_s = 30.0
         self.kill_silence_s = 0.25
         self.batches_in_flight = 2
@@ -154,6 +155,12 @@ class FakeHouse:
 
     def admit(self) -> None:
         pass
+
+    def stop_below(self, run: LiveRun, plan: StopPlan) -> None:
+        pass
+
+    def holds(self, _run: LiveRun) -> bool:
+        return self.has_children
 
     def again(self, _run: LiveRun, end: Verdict) -> Verdict | None:
         return end

@@ -1,0 +1,231 @@
+"""Runs below runs: born, told of, counted, and ended with what is above them."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..support.client import Client, Json
+from ..support.server import Server, agent, running
+from ..support.waiting import AT_LAST_S, until
+
+ENDS = ("completed", "failed", "cancelled")
+
+
+def _config(**runs: object) -> Any:
+    def one(name: str, *spawn: str, **more: object) -> dict[str, object]:
+        return agent("spawning", name, spawn=list(spawn), **more)
+
+    return {
+        "runs": {
+            "builtin_agents": [],
+            "default_agent": "parent",
+            "max_children": 5,
+            "interrupt_grace_s": 30,
+            **runs,
+        },
+        "agents": {
+            "parent": one("parent", "leaf", "sleeper"),
+            "leaf": one("leaf"),
+            "sleeper": one("sleeper"),
+            "leaver": one("leaver", "sleeper"),
+            "crasher": one("crasher", "sleeper"),
+            "stopper": one("stopper", "sleeper"),
+            "refused": one("refused", "leaf"),
+            "filler": one("filler", "sleeper"),
+            "descender": one("descender", "descender"),
+            "gatherer": one("gatherer", "leaf"),
+            "grower": one("grower", "grower"),
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("trees"), _config()) as server:
+        yield server
+
+
+def _result(client: Client, agent_name: str, given: object) -> Json:
+    """The run object of a run that has ended."""
+    run_id = client.start(agent_name, given if isinstance(given, str) else json.dumps(given))
+    return client.ended(run_id)
+
+
+def _below(client: Client, run_id: str) -> list[Json]:
+    """Its children, live or not."""
+    found: list[Json] = client.ask("GET", f"/v1/runs?parent_run_id={run_id}&limit=200").json["data"]
+    return found
+
+
+def test_a_child_is_a_run_of_its_own_whose_end_its_parent_is_told(server: Server) -> None:
+    client = server.client
+    asked = {"agent": "leaf", "input": "hello", "instructions": "be brief", "metadata": {"a": "b"}}
+    run = _result(client, "parent", asked)
+    assert run["status"] == "completed", run
+    output = run["output"]
+    assert (output["status"], output["output"]) == ("completed", "hello True be brief")
+    [child] = _below(client, run["run_id"])
+    assert child["run_id"] == output["run_id"]
+    assert (child["parent_run_id"], child["metadata"]) == (run["run_id"], {"a": "b"})
+    told = [event for event in client.events(run["run_id"]) if event["event"].startswith("subagent.")]
+    assert [event["event"] for event in told] == ["subagent.start", "subagent.complete"]
+    assert all(event["child_run_id"] == child["run_id"] for event in told)
+    assert (told[0]["agent"], told[1]["status"]) == ("leaf", "completed")
+    assert told[1]["summary"] == "hello True be brief"
+
+
+def test_usage_adds_up_to_the_parent(server: Server) -> None:
+    run = _result(server.client, "parent", {"agent": "leaf", "input": "x"})
+    assert run["usage"] == {"input_tokens": 11, "output_tokens": 22, "total_tokens": 33}
+    assert server.client.events(run["run_id"])[-1]["usage"] == run["usage"]
+
+
+def test_an_async_agent_awaits_its_children(server: Server) -> None:
+    run = _result(server.client, "gatherer", "3")
+    assert run["output"] == [f"{n} True None" for n in range(3)]
+
+
+def test_a_stop_of_the_parent_stops_the_child_and_ends_after_it(server: Server) -> None:
+    client = server.client
+    run_id = client.start("parent", json.dumps({"agent": "sleeper", "input": "x"}))
+    child_id = _until_child_runs(client, run_id)
+    assert client.stop(run_id).status == 200
+    run, child = client.ended(run_id), client.ended(child_id)
+    assert (run["status"], child["status"], child["reason"]) == ("cancelled", "cancelled", "interrupted")
+    assert child["ended_at"] <= run["ended_at"]
+    names = [event["event"] for event in client.events(run_id)]
+    assert names[-2:] == ["subagent.complete", "run.cancelled"]
+    [stopping] = [event for event in client.events(child_id) if event["event"] == "run.stopping"]
+    assert run_id in stopping["reason"]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "status"), [("leaver", "2", "completed"), ("crasher", "", "failed")]
+)
+def test_what_a_parent_leaves_behind_is_stopped(server: Server, name: str, given: str, status: str) -> None:
+    run = _result(server.client, name, given or "x")
+    assert run["status"] == status
+    children = _below(server.client, run["run_id"])
+    assert {child["status"] for child in children} == {"cancelled"}
+    assert all(child["ended_at"] <= run["ended_at"] for child in children)
+    assert server.client.events(run["run_id"])[-1]["event"] == f"run.{status}"
+
+
+def test_a_killed_warden_takes_its_tree_with_it(server: Server) -> None:
+    client = server.client
+    run_id = client.start("parent", json.dumps({"agent": "sleeper", "input": "x"}))
+    child_id = _until_child_runs(client, run_id)
+    os.kill(server.member(f"warden {run_id}").pid, signal.SIGKILL)
+    assert client.ended(run_id)["reason"] == "lost"
+    assert client.ended(child_id)["status"] == "cancelled"
+
+
+def test_an_agent_may_stop_its_child_and_live_on(server: Server) -> None:
+    assert _result(server.client, "stopper", "x")["output"] == ["cancelled", "interrupted", True]
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"agent": "sleeper", "input": "x"}, "spawn_not_allowed"),
+        ({"agent": "leaf", "input": ""}, "invalid_value"),
+        ({"agent": "leaf", "input": "x", "limits": {"pids": 1e6}}, "invalid_value"),
+        ({"agent": "leaf", "input": "x", "color": "red"}, "invalid_value"),
+    ],
+)
+def test_a_spawn_that_may_not_be_is_refused_with_its_reason(server: Server, asked: Json, code: str) -> None:
+    run = _result(server.client, "refused", asked)
+    assert run["output"][0] == code, run
+    assert _below(server.client, run["run_id"]) == []
+
+
+def test_a_tree_is_bounded_in_breadth_and_depth(server: Server) -> None:
+    assert _result(server.client, "filler", "x")["output"] == [5, "tree_full"]
+    deepest, code, why = _result(server.client, "descender", "1")["output"]
+    assert (deepest, code) == (4, "tree_full")
+    assert "runs.max_tree_depth" in why
+
+
+def test_a_client_may_start_a_run_below_its_own_live_one(server: Server) -> None:
+    client = server.client
+    run_id = client.start("sleeper", "x")
+    until(lambda: client.run(run_id)["status"] == "running", AT_LAST_S, "its start")
+    child_id = client.ask(
+        "POST", "/v1/runs", {"agent": "sleeper", "input": "x", "parent_run_id": run_id}
+    ).json["run_id"]
+    assert [child["run_id"] for child in _below(client, run_id)] == [child_id]
+    assert client.stop(run_id).status == 200
+    assert client.ended(child_id)["status"] == "cancelled"
+    client.ended(run_id)
+    late = client.ask("POST", "/v1/runs", {"agent": "leaf", "input": "x", "parent_run_id": run_id})
+    assert (late.status, late.error["code"], late.error["param"]) == (409, "run_not_live", "parent_run_id")
+
+
+def _until_child_runs(client: Client, run_id: str) -> str:
+    """The id of its only child, once that sleeps."""
+
+    def sleeping() -> str | None:
+        found = [run for run in _below(client, run_id) if run["last_event"] == "message.delta"]
+        return found[0]["run_id"] if found else None
+
+    return until(sleeping, AT_LAST_S, "a child that sleeps")
+
+
+def _whole_tree(client: Client, run_id: str) -> list[Json]:
+    found = _below(client, run_id)
+    return found + [each for child in found for each in _whole_tree(client, child["run_id"])]
+
+
+def _grown(tmp_path: Path, runs: int, children: int, kill_supervisor: bool) -> None:
+    config = _config(max_tree_depth=3, max_tree_runs=runs, max_children=children, interrupt_grace_s=0.5)
+    config["runs"]["terminate_grace_s"] = 0.5
+    with running(tmp_path, config) as server, server.without_leftovers():
+        client = server.client
+        run_id = client.start("grower", "2")
+        until(
+            lambda: len(_whole_tree(client, run_id)) >= runs - 1 - children // 2,
+            120.0,
+            "a tree that has grown",
+        )
+        assert client.stop(run_id).status == 200
+        if kill_supervisor:
+            os.kill(server.member("supervisor").pid, signal.SIGKILL)
+        root = client.ended(run_id)
+        server.await_no_runs()
+        tree = _whole_tree(client, run_id)
+        assert (root["status"], root["exit"]["survivors"]) == ("cancelled", [])
+        assert {each["status"] for each in tree} == {"cancelled"}
+        assert all(each["ended_at"] <= root["ended_at"] for each in tree)
+        for each in [root, *tree]:
+            last = client.events(each["run_id"])[-1]
+            assert (last["event"], last["seq"]) == ("run.cancelled", each["last_seq"])
+            assert each["exit"]["survivors"] == []
+
+
+def test_a_tree_that_still_grows_is_stopped_at_its_root(tmp_path: Path) -> None:
+    _grown(tmp_path, runs=7, children=2, kill_supervisor=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill_supervisor", [False, True])
+def test_forty_runs_on_three_levels_are_stopped_at_their_root_while_they_grow(
+    tmp_path: Path, kill_supervisor: bool
+) -> None:
+    _grown(tmp_path, runs=40, children=12, kill_supervisor=kill_supervisor)
+
+
+def test_a_child_is_one_run_though_the_supervisor_dies_as_it_is_asked_for(tmp_path: Path) -> None:
+    """And what a parent waits for comes, though its child ended while nobody was there to tell."""
+    with running(tmp_path, _config()) as server:
+        client = server.client
+        for _ in range(3):
+            run_id = client.start("parent", json.dumps({"agent": "leaf", "input": "hello"}))
+            os.kill(server.member("supervisor").pid, signal.SIGKILL)
+            run = client.ended(run_id)
+            assert run["output"]["output"] == "hello True None", run
+            assert len(_below(client, run_id)) == 1
