@@ -219,13 +219,11 @@ def test_forty_runs_on_three_levels_are_stopped_at_their_root_while_they_grow(
     _grown(tmp_path, runs=40, children=12, kill_supervisor=kill_supervisor)
 
 
-def test_a_child_is_one_run_though_the_supervisor_dies_as_it_is_asked_for(tmp_path: Path) -> None:
+def test_a_child_is_one_run_though_the_supervisor_dies_as_it_is_asked_for(server: Server) -> None:
     """And what a parent waits for comes, though its child ended while nobody was there to tell."""
-    with running(tmp_path, _config()) as server:
-        client = server.client
-        for _ in range(3):
-            run_id = client.start("parent", json.dumps({"agent": "leaf", "input": "hello"}))
-            os.kill(server.member("supervisor").pid, signal.SIGKILL)
-            run = client.ended(run_id)
-            assert run["output"]["output"] == "hello True None", run
-            assert len(_below(client, run_id)) == 1
+    client = server.client
+    run_id = client.start("parent", json.dumps({"agent": "leaf", "input": "hello"}))
+    os.kill(server.member("supervisor").pid, signal.SIGKILL)
+    run = client.ended(run_id)
+    assert run["output"]["output"] == "hello True None", run
+    assert len(_below(client, run_id)) == 1
