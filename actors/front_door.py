@@ -9,7 +9,8 @@ import socket
 import tempfile
 from pathlib import Path
 
-from ..config.sections import AuthSettings, HttpSettings
+from ..config.describing import effective
+from ..config.sections import AuthSettings, HttpSettings, Settings
 from .errors import PortTaken, StateFolderUnusable
 from .roles import ApiKey, Paths
 
@@ -120,9 +121,16 @@ def note_server(state_dir: Path, address: str, restarts: int = 0, refused: str |
     _write_private(state_dir / "server.json", json.dumps(note) + "\n")
 
 
+def note_settings(state_dir: Path, settings: Settings) -> None:
+    """Tell the same user's commands what the server goes by, without secrets: key → [value, who set it]."""
+    note = {each.key: [each.value, each.source] for each in effective(settings)}
+    _write_private(state_dir / "settings.json", json.dumps(note) + "\n")
+
+
 def forget_server(state_dir: Path) -> None:
     """There is none any more."""
-    (state_dir / "server.json").unlink(missing_ok=True)
+    for name in ("server.json", "settings.json"):
+        (state_dir / name).unlink(missing_ok=True)
 
 
 def _write_private(path: Path, text: str) -> None:

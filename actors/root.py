@@ -243,6 +243,7 @@ class Root(Actor):
         if not self._announced and all(facade.ready for facade in cast.facades):
             self._announced, cast.is_first = True, False
             address = front_door.url(self._listening)
+            front_door.note_settings(self._state_dir, self._settings)
             front_door.note_server(self._state_dir, address)
             _say(f"listening on {address}", sys.stdout)
 
@@ -316,6 +317,7 @@ class Root(Actor):
         _say("restarted" if refused is None else f"not restarted: {refused}")
         self._estate.restarts += 1
         address = front_door.url(self._listening)
+        front_door.note_settings(self._state_dir, self._settings)
         front_door.note_server(self._state_dir, address, self._estate.restarts, refused)
 
     def _go_on(self) -> None:

@@ -37,12 +37,14 @@ MODULES = {
     "keys": "keys",
     "drain": "drain",
     "restart": "restart",
+    "reload": "restart",
+    "config": "config",
     "doctor": "doctor",
     "demo": "demo.command",
     "bench": "bench",
 }
 #: Those of `MODULES` that have a table of commands.
-GROUPS = frozenset({"keys"})
+GROUPS = frozenset({"config", "keys"})
 
 
 def obey(words: Sequence[str]) -> int:

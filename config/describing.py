@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from .schema import bare, dotted, extra, item_kind, keys_of, quoted
 from .sections import Section, Settings
@@ -16,6 +16,28 @@ def describe(settings: Settings) -> str:
     file = f"file {settings.config_file}" if settings.config_file else "no file"
     lines = [f"# {file}", *_table("", _public(settings), settings.origins)]
     return "\n".join(lines) + "\n"
+
+
+class Effective(NamedTuple):
+    """One setting: its dotted key, its value without a secret in it, and who set it."""
+
+    key: str
+    value: Any
+    source: str
+
+
+def effective(settings: Settings) -> Iterator[Effective]:
+    """Every setting, with values as `describe` shows them."""
+    return _leaves("", _public(settings), settings.origins)
+
+
+def _leaves(key: str, table: Mapping[str, Any], origins: Mapping[str, str]) -> Iterator[Effective]:
+    for name, value in table.items():
+        inner = dotted(key, name)
+        if isinstance(value, dict) and value:
+            yield from _leaves(inner, value, origins)
+        else:
+            yield Effective(inner, value, _origin(inner, origins))
 
 
 def _public(section: Section) -> dict[str, Any]:

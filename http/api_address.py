@@ -92,6 +92,15 @@ def noted_restarts(folder: Path) -> tuple[int, str | None]:
     return restarts if isinstance(restarts, int) else 0, refused if isinstance(refused, str) else None
 
 
+def noted_settings(folder: Path) -> dict[str, tuple[Any, str]]:
+    """What the server there goes by, without secrets: key → value and who set it. Empty: none runs there."""
+    try:
+        noted: Any = json.loads(_read(folder / "settings.json") or "{}")
+        return {key: (value, source) for key, (value, source) in noted.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
+
+
 def _noted_url(folder: Path) -> str | None:
     url = _note(folder).get("url")
     return url if isinstance(url, str) else None

@@ -193,3 +193,30 @@ def test_a_file_of_keys_that_cannot_be_read_lets_nobody_in(runward: Operator) ->
     kept.write_text(good)
     assert runward.server.with_key(key).ask("GET", "/v1/runs").status == 200
     runward("keys", "revoke", "eve")
+
+
+# ── settings ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_settings_of_the_live_server_are_shown(runward: Operator) -> None:
+    rows = {each["key"]: each for each in runward.json("config", "show", "--live")["data"]}
+    assert rows["http.port"]["source"] == "flag http.port"
+    assert rows["agents.count.options.interval_s"]["value"] == 0.05
+    assert "runs.interrupt_grace_s = 0.1  # file " in runward("config", "show", "--live").out
+
+
+@pytest.mark.slow
+def test_settings_are_reloaded_and_what_changed_is_told_while_runs_go_on(runward: Operator) -> None:
+    run_id = runward.begun("count")
+    path = runward.server.folder / "runward.toml"
+    path.write_text(path.read_text() + 'runs.max_live = 9\nagents.late.entrypoint = "writes.py:writes"\n')
+    changed = {each["key"]: each["after"] for each in runward.json("reload")["changed"]}
+    assert changed["runs.max_live"] == 9
+    assert {key.split(".")[1] for key in changed} == {"max_live", "late"}
+    assert runward.client.run(run_id)["status"] == "running"
+    assert runward("run", "late", "x").err == ""
+    path.write_text("runs.max_live = -1\n")
+    refused = runward("reload", expecting=78)
+    assert "not restarted, and all goes on as it was" in refused.err
+    assert "runs.max_live" in refused.err
+    assert runward.client.is_healthy()
