@@ -12,7 +12,7 @@ from pathlib import Path
 from ..config.describing import effective
 from ..config.sections import AuthSettings, HttpSettings, Settings
 from .errors import PortTaken, StateFolderUnusable
-from .roles import ApiKey, Paths
+from .roles import LINK_NOTE, ApiKey, Paths
 
 LONGEST_RUNTIME_PATH = 90  # an ipc path ends at 107 bytes
 RUNTIME_PREFIX = "runward-"
@@ -129,8 +129,20 @@ def note_settings(state_dir: Path, settings: Settings) -> None:
 
 def forget_server(state_dir: Path) -> None:
     """There is none any more."""
-    for name in ("server.json", "settings.json"):
+    for name in ("server.json", "settings.json", LINK_NOTE):
         (state_dir / name).unlink(missing_ok=True)
+
+
+def console_link(state_dir: Path, address: str, token: str) -> str:
+    """The console's address, with a token that logs in once from now on; see `http/auth.py`.
+
+    The token stands behind a #, so that no browser sends it to a server, a proxy or another page.
+    """
+    try:
+        _write_private(state_dir / LINK_NOTE, "")
+    except StateFolderUnusable:
+        return f"{address}/"  # one still logs in with a key
+    return f"{address}/#token={token}"
 
 
 def _write_private(path: Path, text: str) -> None:

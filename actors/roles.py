@@ -62,6 +62,9 @@ class SupervisorStart(msgspec.Struct, frozen=True, kw_only=True):
     predecessor_fd: int = -1  # pidfd of the supervisor that this one is to replace; -1: there is none
 
 
+LINK_NOTE = "link"  # in the state folder while the one-time token may be used: who removes it has used it
+
+
 class FacadeStart(msgspec.Struct, frozen=True, kw_only=True):
     """For `http.app.main`."""
 

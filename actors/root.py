@@ -133,6 +133,7 @@ class Root(Actor):
         self._renewing = Renewing(self, self, self.cast, again)
         self._replacing = Replacing(self, self.cast, self._start, self.conclude_restart)
         self._announced = False
+        self._has_owner = False
         self._draining: Timer | None = None
         self._ending = False
         self._grace_s = 0.0  # that runs have, once it is ending
@@ -173,6 +174,7 @@ class Root(Actor):
             self._shut_down()
             self._shut_down()
 
+        self._has_owner = True
         self.watch(owner_fd, owner_ended)
 
     # ── starting and restarting ──────────────────────────────────────────────────────────────────
@@ -246,6 +248,18 @@ class Root(Actor):
             front_door.note_settings(self._state_dir, self._settings)
             front_door.note_server(self._state_dir, address)
             _say(f"listening on {address}", sys.stdout)
+            self._tell_of_console(address)
+
+    def _tell_of_console(self, address: str) -> None:
+        """To whoever started the server himself."""
+        if self._has_owner:
+            return
+        if self._settings.auth.mode == "none":
+            _say(f"console: {address}/")
+            return
+        link = front_door.console_link(self._state_dir, address, self._estate.link_token)
+        life = f"{self._settings.auth.link_s / 60:g} minutes"
+        _say(f"console: {link} (logs in once, within {life})")
 
     def _check_started(self) -> None:
         if not self._announced and not self._ending:

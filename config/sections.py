@@ -85,6 +85,7 @@ class AuthSettings(Section, frozen=True, kw_only=True):
 
     mode: AuthMode = "key"
     session_s: WholeSeconds = 43_200
+    link_s: Seconds = 600.0
     keys: tuple[AuthKey, ...] = ()
 
 

@@ -15,7 +15,7 @@ from ..actors.errors import BadMessage, RunwardError, StateFolderUnusable
 from ..actors.journal.reader import Reader
 from ..actors.mailbox import KeyPair, Post
 from ..actors.messages import Ping, Pong, Ready, ShutDown
-from ..actors.roles import FacadeStart
+from ..actors.roles import LINK_NOTE, FacadeStart
 from . import metrics
 from .auth import Keys, OneTimeToken, Sessions
 from .changes import Changes
@@ -98,7 +98,9 @@ def _facade(start: FacadeStart, link: Link, journal: Reader, port: int) -> Facad
         journal=journal,
         keys=keys,
         sessions=Sessions(start.cookie_secret, settings.auth.session_s, keys, time.time),
-        token=OneTimeToken(start.link_token_hash),
+        token=OneTimeToken(
+            start.link_token_hash, Path(start.state_dir, LINK_NOTE), settings.auth.link_s, time.time
+        ),
         cookie=f"runward_{port}",  # cookies don't know ports, and there may be two servers on this machine
         report=start.report,
         figures=FacadeFigures(start.index, start.starts),

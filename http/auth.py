@@ -11,6 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -78,17 +79,28 @@ class Keys:
 
 
 class OneTimeToken:
-    """The token of the link that `serve` prints: good once in each facade, which remembers its use."""
+    """The token of the link that `serve` prints: good once, for a while after root wrote the note about it.
 
-    def __init__(self, token_hash: str) -> None:
+    Who uses it removes that note, and of several facades that try, the kernel lets one: so none needs to remember it,
+    or to tell the others.
+    """
+
+    def __init__(self, token_hash: str, note: Path, life_s: float, now: Callable[[], float]) -> None:
         self._hash = token_hash.encode()
+        self._note = note
+        self._life_s = life_s
+        self._now = now
 
     def redeem(self, token: str) -> Who | None:
-        """Who the token makes the caller; None if it is wrong or used."""
+        """Who the token makes the caller; None if it is wrong, used or too old."""
         if not self._hash or not hmac.compare_digest(self._hash, digest(token)):
             return None
-        self._hash = b""
-        return LINK
+        try:
+            fresh = self._now() - self._note.stat().st_mtime < self._life_s
+            self._note.unlink()
+        except OSError:
+            return None
+        return LINK if fresh else None
 
 
 class _Claims(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):

@@ -64,7 +64,7 @@ def _proven(request: web.Request, facade: Facade, body: SessionBody) -> Who:
         if who is None:
             raise Problem(
                 "invalid_api_key",
-                "This link was used, or is of an earlier start of the server. Use the key instead.",
+                "This link was used, is too old, or is of an earlier start of the server. Use a key instead.",
                 param="token",
             )
     else:

@@ -1,13 +1,17 @@
 """`runward serve` beside another server, and what it must refuse: with exit code 78 and words that help."""
 
 import os
+import re
+import signal
 import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ..support.client import Client
 from ..support.server import refused, running
+from ..support.waiting import AT_LAST_S, until
 
 REFUSED = 78
 
@@ -65,3 +69,25 @@ def test_commands_of_the_same_user_and_of_nobody_else_find_address_and_key_in_th
         assert server.client.ask("GET", "/v1/runs").status == 401
         assert server.with_key(key.read_text().strip()).ask("GET", "/v1/runs").status == 200
     assert not note.exists()
+
+
+def test_the_link_that_serve_prints_logs_in_once_also_after_a_facade_died(tmp_path: Path) -> None:
+    with running(tmp_path, {"auth": {"mode": "key"}}) as server:
+        (told,) = re.findall(r"^runward: console: (\S+)#token=(\S+) ", server.log, re.MULTILINE)
+        address, token = told
+        assert address == f"{server.url}/"
+        client = Client(server.url)
+        assert client.ask("POST", "/v1/session", {"token": f"{token}x"}).status == 401
+        assert client.ask("POST", "/v1/session", {"token": token}).json["role"] == "operate"
+        assert client.ask("POST", "/v1/session", {"token": token}).status == 401
+        facade = server.member("facade 1").pid
+        os.kill(facade, signal.SIGKILL)
+        until(lambda: server.member("facade 1").pid != facade, AT_LAST_S, "another facade")
+        assert client.ask("POST", "/v1/session", {"token": token}).status == 401
+
+
+def test_who_needs_no_key_is_told_of_the_console_without_a_token(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        assert f"runward: console: {server.url}/\n" in server.log
+        assert "token" not in server.log
+        assert Client(server.url).ask("GET", "/").status == 200

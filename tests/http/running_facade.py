@@ -14,7 +14,7 @@ from runward.actors import wire
 from runward.actors.containment.findings import Found, Tried
 from runward.actors.containment.reporting import report
 from runward.actors.messages import Ready
-from runward.actors.roles import ApiKey, FacadeStart
+from runward.actors.roles import LINK_NOTE, ApiKey, FacadeStart
 from runward.config.settings import AuthSettings, EventsSettings, HttpSettings, Settings, defaults
 from runward.http import app
 
@@ -58,6 +58,7 @@ def birth(
     supervisor: FakeSupervisor, settings: Settings, listener: socket.socket, control: socket.socket
 ) -> FacadeStart:
     """What root would give a facade; the sockets are its own from now on."""
+    (supervisor.folder / LINK_NOTE).touch()
     return FacadeStart(
         settings=settings,
         index=1,

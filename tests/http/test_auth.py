@@ -1,6 +1,7 @@
 """Who may do what: keys and roles over a real port, cookies and tokens as values."""
 
 import base64
+from pathlib import Path
 
 import pytest
 
@@ -183,14 +184,34 @@ def test_no_changed_cookie_is_believed() -> None:
         assert room.holder_of(wrong) is None, wrong
 
 
-def test_the_token_of_the_link_is_good_once() -> None:
-    token = OneTimeToken(hash_of("t"))
-    assert token.redeem("wrong") is None
-    who = token.redeem("t")
+LINK_LIFE_S = 60.0
+
+
+def link_token(note: Path, age_s: float = 0.0) -> OneTimeToken:
+    """As each facade has one; so long after root wrote the note."""
+    return OneTimeToken(hash_of("t"), note, LINK_LIFE_S, lambda: note.stat().st_mtime + age_s)
+
+
+def test_the_token_of_the_link_is_good_once_whichever_facade_is_asked(tmp_path: Path) -> None:
+    note = tmp_path / "link"
+    note.touch()
+    one, other = link_token(note), link_token(note)
+    assert one.redeem("wrong") is None
+    who = one.redeem("t")
     assert who is not None
     assert who.role == "operate"
-    assert token.redeem("t") is None
+    assert one.redeem("t") is None
+    assert other.redeem("t") is None
 
 
-def test_without_a_link_no_token_is_good() -> None:
-    assert OneTimeToken("").redeem("") is None
+def test_the_token_of_the_link_is_good_for_a_while_only(tmp_path: Path) -> None:
+    note = tmp_path / "link"
+    note.touch()
+    assert link_token(note, LINK_LIFE_S + 1).redeem("t") is None
+    assert not note.exists()
+
+
+def test_without_a_link_no_token_is_good(tmp_path: Path) -> None:
+    (tmp_path / "link").touch()
+    assert OneTimeToken("", tmp_path / "link", LINK_LIFE_S, lambda: 0.0).redeem("") is None
+    assert link_token(tmp_path / "none").redeem("t") is None
