@@ -247,8 +247,8 @@ class Root(Actor):
             address = front_door.url(self._listening)
             front_door.note_settings(self._state_dir, self._settings)
             front_door.note_server(self._state_dir, address)
+            self._tell_of_console(address)  # first: who waits for the next line has heard all
             _say(f"listening on {address}", sys.stdout)
-            self._tell_of_console(address)
 
     def _tell_of_console(self, address: str) -> None:
         """To whoever started the server himself."""
