@@ -23,6 +23,10 @@ NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQ
 #: How long a writer waits for a checkpoint that resets the WAL: far above what one takes.
 BUSY_S = 10.0
 
+#: What a connection keeps of the file: enough for the pages that live runs share. SQLite's own 2 MB only fill up with
+#: what is never read again, and the kernel has the file in memory anyhow.
+CACHE_KIB = 512
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         # `key` orders runs by age and stands for them in every other table: an integer is the cheapest index.
@@ -118,6 +122,7 @@ def open_to_read(folder: Path) -> sqlite3.Connection:
             f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
         try:
+            database.execute(f"PRAGMA cache_size = -{CACHE_KIB:d}")
             version = _version(database, path)
         except BaseException:
             database.close()
@@ -147,6 +152,7 @@ def _prepare(database: sqlite3.Connection, path: Path, synchronous: Synchronous,
     database.execute("PRAGMA journal_mode = WAL").fetchall()
     database.execute("PRAGMA synchronous = FULL" if synchronous == "full" else "PRAGMA synchronous = NORMAL")
     database.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
+    database.execute(f"PRAGMA cache_size = -{CACHE_KIB:d}")
     # Debian's SQLite writes zeros over each page that it frees, and so all that is removed a second time.
     database.execute("PRAGMA secure_delete = FAST").fetchall()
     if may_be_full and version == VERSION:

@@ -71,6 +71,7 @@ def test_memory_that_is_nobodys_own_counts_where_a_cgroup_counts(client: Client,
     assert run["reason"] == "memory_limit"
 
 
+@pytest.mark.slow
 def test_what_the_kernel_keeps_of_files_is_given_back_and_ends_nobody(client: Client) -> None:
     """On disk, more than the run's whole memory."""
     run = client.ended(client.start("keep", "page_cache", limits={"memory_bytes": MEMORY_BYTES}))

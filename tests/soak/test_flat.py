@@ -25,7 +25,7 @@ class Step(NamedTuple):
     slack_bytes: int = 0
 
 
-# SQLite's page cache fills up to 2 MB within the first 1,500 runs; only then can a small leak be told from it.
+# Caches fill up within the first 1,500 runs; only then can a small leak be told from that.
 SHORT = [Step(40), Step(160, 0.05, MIB)]
 LONG = [Step(200), Step(1000, 0.05, 2 * MIB), Step(1500, 0.02, MIB // 4), Step(2500, 0.01, MIB // 16)]
 
