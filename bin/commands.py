@@ -32,6 +32,8 @@ MODULES = {
     "wait": "wait",
     "stop": "stop",
     "kill": "stop",
+    "approve": "people",
+    "steer": "people",
     "files": "files",
     "agents": "agents",
     "keys": "keys",

@@ -130,6 +130,23 @@ class AsyncClient:
         await self._transport.ask(api_calls.kill(run_id, reason))
         return await (self.wait(run_id, timeout_s) if wait else self.get(run_id))
 
+    async def approve(
+        self,
+        run_id: str,
+        choice: str,
+        *,
+        request_id: str | None = None,
+        all: bool = False,
+        note: str | None = None,
+    ) -> int:
+        """Answer what the run asks a person. How many requests that was."""
+        call = api_calls.approve(run_id, choice, request_id, all, note)
+        return (await self._transport.ask(call)).resolved
+
+    async def steer(self, run_id: str, text: str) -> None:
+        """Give a live run guidance. Raises Conflict unless the agent's process took it, for which it has 2 s."""
+        await self._transport.ask(api_calls.steer(run_id, text))
+
     async def files(self, run_id: str) -> FilePage:
         """The files that the run keeps, if its agent is declared with `work_folder = "keep"`."""
         return await self._transport.ask(api_calls.files(run_id))
@@ -204,3 +221,11 @@ class AsyncRunHandle:
     async def kill(self, *, wait: bool = False, timeout_s: float | None = None) -> RunInfo:
         """Ask for its end with no grace at all."""
         return await self._client.kill(self.run_id, wait=wait, timeout_s=timeout_s)
+
+    async def approve(self, choice: str, *, request_id: str | None = None, note: str | None = None) -> int:
+        """Answer what it asks; see `Client.approve`."""
+        return await self._client.approve(self.run_id, choice, request_id=request_id, note=note)
+
+    async def steer(self, text: str) -> None:
+        """Give it guidance; see `Client.steer`."""
+        await self._client.steer(self.run_id, text)

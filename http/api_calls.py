@@ -10,7 +10,7 @@ import msgspec
 from ..actors.messages import StopMode
 from .api_errors import ApiError, api_error
 from .api_types import FilePage, Input, RunFilters, RunInfo, RunPage, StartOptions, StopFilters
-from .schemas import AgentList, AllStopping, Health, Started, Stopping
+from .schemas import AgentList, AllStopping, ApprovalResponse, Health, Started, Steered, Stopping
 
 T = TypeVar("T")
 
@@ -80,6 +80,19 @@ def logs_path(run_id: str, stream: str | None, tail: int | None, follow: bool) -
     """Where what it wrote is."""
     query = urlencode(_given({"stream": stream, "tail": tail, "follow": "1" if follow else None}))
     return f"{run_path(run_id)}/logs" + (f"?{query}" if query else "")
+
+
+def approve(
+    run_id: str, choice: str, request_id: str | None, all: bool, note: str | None
+) -> Call[ApprovalResponse]:
+    """Answer what the run asks."""
+    body = _given({"choice": choice, "request_id": request_id, "all": all or None, "note": note})
+    return Call("POST", f"{run_path(run_id)}/approval", ApprovalResponse, body)
+
+
+def steer(run_id: str, text: str) -> Call[Steered]:
+    """Give a live run guidance."""
+    return Call("POST", f"{run_path(run_id)}/steer", Steered, {"input": text})
 
 
 def agents() -> Call[AgentList]:

@@ -125,6 +125,26 @@ class Client:
         self._transport.ask(api_calls.kill(run_id, reason))
         return self.wait(run_id, timeout_s) if wait else self.get(run_id)
 
+    def approve(
+        self,
+        run_id: str,
+        choice: str,
+        *,
+        request_id: str | None = None,
+        all: bool = False,
+        note: str | None = None,
+    ) -> int:
+        """Answer what the run asks a person: `choice` is once, session, always or deny. How many requests that was.
+
+        The oldest request, unless it is named, or all of them are meant; `note` is for the agent. Raises Conflict
+        where the run asks nothing (any more), InvalidRequest for a choice that it does not offer.
+        """
+        return self._transport.ask(api_calls.approve(run_id, choice, request_id, all, note)).resolved
+
+    def steer(self, run_id: str, text: str) -> None:
+        """Give a live run guidance. Raises Conflict unless the agent's process took it, for which it has 2 s."""
+        self._transport.ask(api_calls.steer(run_id, text))
+
     def files(self, run_id: str) -> FilePage:
         """The files that the run keeps, if its agent is declared with `work_folder = "keep"`."""
         return self._transport.ask(api_calls.files(run_id))
@@ -233,3 +253,11 @@ class RunHandle:
     def kill(self, *, wait: bool = False, timeout_s: float | None = None) -> RunInfo:
         """Ask for its end with no grace at all."""
         return self._client.kill(self.run_id, wait=wait, timeout_s=timeout_s)
+
+    def approve(self, choice: str, *, request_id: str | None = None, note: str | None = None) -> int:
+        """Answer what it asks; see `Client.approve`."""
+        return self._client.approve(self.run_id, choice, request_id=request_id, note=note)
+
+    def steer(self, text: str) -> None:
+        """Give it guidance; see `Client.steer`."""
+        self._client.steer(self.run_id, text)

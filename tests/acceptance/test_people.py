@@ -1,10 +1,16 @@
 """People in the loop, on real processes over a real port: approvals, guidance, and their errors."""
 
+import asyncio
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+
+import runward
 
 from ..support.client import Client, Json
 from ..support.server import AGENTS, Server, agent, running
@@ -260,7 +266,7 @@ def test_an_agent_that_takes_no_guidance_is_not_waited_for_for_ever(client: Clie
     assert "run.steered" not in _names(client.events(run_id))
 
 
-def test_guidance_that_says_nothing_is_refused(client: Client, tmp_path: Path) -> None:
+def test_guidance_that_says_nothing_is_refused(client: Client) -> None:
     run_id = client.begun("asks", "heeds 1")
     for body in ({}, {"input": " "}):
         answer = _steer(client, run_id, **body)
@@ -268,3 +274,73 @@ def test_guidance_that_says_nothing_is_refused(client: Client, tmp_path: Path) -
     assert _steer(client, run_id, input="x" * 70_000).error["code"] == "invalid_value"
     assert _steer(client, run_id, input="on").status == 200
     client.ended(run_id)
+
+
+# ── by the clients and the command line ─────────────────────────────────────────────────────────
+
+
+def test_the_python_client_answers_and_steers(house: Server, client: Client) -> None:
+    runs = runward.Client(house.url, "none")
+    run = runs.start("twice", "asks")
+    until(lambda: len(_requests(client, run.run_id)) == 2, AT_LAST_S, "both questions")
+    assert run.approve("once", note="the first") == 1
+    assert runs.approve(run.run_id, "allow", all=True) == 1
+    assert run.result(AT_LAST_S) == ["once", "once"]
+    with pytest.raises(runward.Conflict, match="no active approval"):
+        run.approve("once")
+    steered = runs.start("heeds 1", "asks")
+    _await_ready(client, steered.run_id)
+    steered.steer("left")
+    assert steered.result(AT_LAST_S) == ["left"]
+    with pytest.raises(runward.Conflict, match="has ended"):
+        steered.steer("right")
+
+
+def test_the_async_client_answers_and_steers(house: Server, client: Client) -> None:
+    async def both() -> tuple[object, object]:
+        async with runward.AsyncClient(house.url, "none") as runs:
+            asked = await runs.start("deep sure?", "asks")
+            await asyncio.to_thread(_await, client, asked.run_id, "approval.request")
+            assert await asked.approve("session") == 1
+            steered = await runs.start("heeds 1", "asks")
+            await asyncio.to_thread(_await_ready, client, steered.run_id)
+            await steered.steer("left")
+            return await asked.result(AT_LAST_S), await steered.result(AT_LAST_S)
+
+    assert asyncio.run(both()) == ("session", ["left"])
+
+
+def test_the_command_line_answers_and_steers(house: Server, client: Client) -> None:
+    run_id, request = _asked(client, "shell")
+    request_id = request["request_id"]
+    assert _said(house, "approve", run_id, "once", "--request", request_id) == f"{run_id} answered: once\n"
+    with client.stream(run_id) as stream:
+        stream.until("message.delta")
+    assert json.loads(_said(house, "steer", run_id, "left", "--json")) == {"run_id": run_id, "accepted": True}
+    client.ended(run_id)
+    assert "approval_not_active" in _said(house, "approve", run_id, "once", "--json", code=1)
+    assert "has ended" in _said(house, "steer", run_id, "left", code=1)
+
+
+def _said(house: Server, *words: str, code: int = 0) -> str:
+    environment = {**os.environ, "RUNWARD_URL": house.url, "RUNWARD_API_KEY": "none"}
+    ended = subprocess.run(
+        [sys.executable, "-P", "-m", "runward", *words],
+        capture_output=True,
+        text=True,
+        timeout=AT_LAST_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env=environment,
+    )
+    assert ended.returncode == code, ended
+    return ended.stdout + ended.stderr
+
+
+def _await(client: Client, run_id: str, event: str) -> None:
+    with client.stream(run_id) as stream:
+        stream.until(event)
+
+
+def _await_ready(client: Client, run_id: str) -> None:
+    _await(client, run_id, "message.delta")

@@ -9,8 +9,18 @@ from typing import Any
 
 import pytest
 
-from ..support.client import Client, Json, Stream
-from ..support.hermes_frames import CLOSED, LIVE, RUNS, STARTED, STOPPING, STREAMS
+from ..support.client import Client, Frame, Json, Stream
+from ..support.hermes_frames import (
+    APPROVALS,
+    APPROVED,
+    CLOSED,
+    LIVE,
+    RUNS,
+    STARTED,
+    STOPPING,
+    STREAMS,
+    WAITING,
+)
 from ..support.server import Server, agent, running
 
 OURS = {"run.queued", "run.started", "run.stopping"}
@@ -126,7 +136,9 @@ def test_a_client_of_hermes_finds_the_same_in_the_object_of_a_live_run(client: C
     client.ended(deaf)
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("GET", "/events"), ("POST", "/stop")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", ""), ("GET", "/events"), ("POST", "/stop"), ("POST", "/approval")]
+)
 def test_a_client_of_hermes_finds_the_same_error_for_a_run_that_nobody_knows(
     client: Client, method: str, path: str
 ) -> None:
@@ -147,3 +159,45 @@ def test_a_client_of_hermes_finds_the_same_in_a_refused_body(client: Client) -> 
     assert missing.error["message"].startswith("Missing 'input'")
     assert broken.error["message"].startswith("Invalid JSON")
     assert {missing.error["type"], broken.error["type"]} == {"invalid_request_error"}
+
+
+@pytest.mark.parametrize(("choice", "said"), [("once", "approve"), ("deny", "deny")])
+def test_a_client_of_hermes_answers_for_a_person_and_reads_the_same(
+    client: Client, choice: str, said: str
+) -> None:
+    run_id = client.start("hermes", "danger")
+    with client.stream(run_id) as stream:
+        first = [frame.event for frame in _through(stream, "approval.request")]
+        _check_run(client.run(run_id), json.loads(WAITING))
+        answer = client.ask("POST", f"/v1/runs/{run_id}/approval", {"choice": said})
+        events = [*first, *(frame.event for frame in stream)]
+    written_answer = json.loads(APPROVED[choice]) | {"object": "run.approval_response"}
+    assert (answer.status, _without_id(answer.json)) == (200, written_answer)
+    events = [event for event in events if event["event"] not in OURS]
+    written: list[Json] = [json.loads(line) for line in APPROVALS[choice]]
+    assert [event["event"] for event in events] == [each["event"] for each in written]
+    ours = {"approval.request": {"prompt", "request_id", "expires_at"}, "approval.responded": {"request_id"}}
+    for event, each in zip(events, written, strict=True):
+        assert _as_hermes_writes(event, each) == each
+        assert event.keys() - each.keys() == {"seq"} | ours.get(event["event"], set())
+
+
+def _through(stream: Stream, event: str) -> Iterator[Frame]:
+    """What comes, to the first frame with this event."""
+    for frame in stream:
+        yield frame
+        if frame.event["event"] == event:
+            return
+
+
+def test_a_client_of_hermes_is_refused_in_the_same_words_when_nothing_can_be_answered(client: Client) -> None:
+    run_id = client.start("hermes", "text please")
+    client.ended(run_id)
+    path, error = f"/v1/runs/{run_id}/approval", {"type": "invalid_request_error", "param": None}
+    over = client.ask("POST", path, {"choice": "once"})
+    message = f"Run has no active approval session: {run_id}"
+    assert (over.status, over.error) == (409, error | {"message": message, "code": "approval_not_active"})
+    wrong = client.ask("POST", path, {"choice": "perhaps"})
+    message = "Invalid approval choice; expected one of: once, session, always, deny"
+    assert wrong.status == 400
+    assert wrong.error | {"param": None} == error | {"message": message, "code": "invalid_approval_choice"}

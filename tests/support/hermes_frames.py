@@ -125,3 +125,93 @@ RUNS: dict[str, str] = {
         'last_event": "run.failed"}'
     ),
 }
+
+#: A tool that wants a person: what was streamed, by the choice; the answer to it; the run object meanwhile.
+APPROVALS: dict[str, list[str]] = {
+    "once": [
+        (
+            '{"event": "tool.started", "run_id": null, "timestamp": null, "tool": "terminal", "previe'
+            'w": "rm -rf /tmp/x/victim"}'
+        ),
+        (
+            '{"command": "rm -rf /tmp/x/victim", "pattern_key": "delete in root path", "pattern_keys"'
+            ': ["delete in root path"], "description": "delete in root path", "allow_permanent": true'
+            ', "event": "approval.request", "run_id": null, "timestamp": null, "choices": ["once", "s'
+            'ession", "always", "deny"]}'
+        ),
+        (
+            '{"event": "approval.responded", "run_id": null, "timestamp": null, "choice": "once", "re'
+            'solved": 1}'
+        ),
+        (
+            '{"event": "tool.completed", "run_id": null, "timestamp": null, "tool": "terminal", "dura'
+            'tion": null, "error": false}'
+        ),
+        '{"event": "message.delta", "run_id": null, "timestamp": null, "delta": "\\n\\nDone: "}',
+        (
+            '{"event": "message.delta", "run_id": null, "timestamp": null, "delta": "{\\"output\\": \\"\\'
+            '", \\"exit_code\\": 0, \\"error\\": null, \\"approval\\": \\"Command required approval (delete '
+            'in root path) and was approved by the user.\\"}"}'
+        ),
+        (
+            '{"event": "reasoning.available", "run_id": null, "timestamp": null, "text": "Done: {\\"ou'
+            'tput\\": \\"\\", \\"exit_code\\": 0, \\"error\\": null, \\"approval\\": \\"Command required approv'
+            'al (delete in root path) and was approved by the user.\\"}"}'
+        ),
+        (
+            '{"event": "run.completed", "run_id": null, "timestamp": null, "output": "Done: {\\"output'
+            '\\": \\"\\", \\"exit_code\\": 0, \\"error\\": null, \\"approval\\": \\"Command required approval ('
+            'delete in root path) and was approved by the user.\\"}", "usage": {"input_tokens": 215, "'
+            'output_tokens": 14, "total_tokens": 229}}'
+        ),
+    ],
+    "deny": [
+        (
+            '{"event": "tool.started", "run_id": null, "timestamp": null, "tool": "terminal", "previe'
+            'w": "rm -rf /tmp/x/victim"}'
+        ),
+        (
+            '{"command": "rm -rf /tmp/x/victim", "pattern_key": "delete in root path", "pattern_keys"'
+            ': ["delete in root path"], "description": "delete in root path", "allow_permanent": true'
+            ', "event": "approval.request", "run_id": null, "timestamp": null, "choices": ["once", "s'
+            'ession", "always", "deny"]}'
+        ),
+        (
+            '{"event": "approval.responded", "run_id": null, "timestamp": null, "choice": "deny", "re'
+            'solved": 1}'
+        ),
+        (
+            '{"event": "tool.completed", "run_id": null, "timestamp": null, "tool": "terminal", "dura'
+            'tion": null, "error": true}'
+        ),
+        '{"event": "message.delta", "run_id": null, "timestamp": null, "delta": "\\n\\nDone: "}',
+        (
+            '{"event": "message.delta", "run_id": null, "timestamp": null, "delta": "{\\"output\\": \\"\\'
+            '", \\"exit_code\\": -1, \\"error\\": \\"BLOCKED: Command denied by user. The user has NOT con'
+            "sented to this action. Do NOT retry this command, do NOT rephrase it, and do NOT attempt"
+            ' the same outcome"}'
+        ),
+        (
+            '{"event": "reasoning.available", "run_id": null, "timestamp": null, "text": "Done: {\\"ou'
+            'tput\\": \\"\\", \\"exit_code\\": -1, \\"error\\": \\"BLOCKED: Command denied by user. The user '
+            "has NOT consented to this action. Do NOT retry this command, do NOT rephrase it, and do "
+            'NOT attempt the same outcome"}'
+        ),
+        (
+            '{"event": "run.completed", "run_id": null, "timestamp": null, "output": "Done: {\\"output'
+            '\\": \\"\\", \\"exit_code\\": -1, \\"error\\": \\"BLOCKED: Command denied by user. The user has '
+            "NOT consented to this action. Do NOT retry this command, do NOT rephrase it, and do NOT "
+            'attempt the same outcome", "usage": {"input_tokens": 219, "output_tokens": 14, "total_to'
+            'kens": 233}}'
+        ),
+    ],
+}
+APPROVED: dict[str, str] = {
+    "once": ('{"object": "hermes.run.approval_response", "run_id": null, "choice": "once", "resolved": 1}'),
+    "deny": ('{"object": "hermes.run.approval_response", "run_id": null, "choice": "deny", "resolved": 1}'),
+}
+WAITING = (
+    '{"object": "hermes.run", "run_id": null, "status": "waiting_for_approval", "updated_at":'
+    ' null, "created_at": null, "session_id": null, "model": "hermes-agent", "last_event": "a'
+    'pproval.request"}'
+)

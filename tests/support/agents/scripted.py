@@ -4,7 +4,18 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from runward import current_run
+
 Result = dict[str, Any]
+VICTIM, PATTERN = "rm -rf /tmp/x/victim", "delete in root path"
+APPROVED = (
+    '{"output": "", "exit_code": 0, "error": null, "approval": "Command required approval '
+    '(delete in root path) and was approved by the user."}'
+)
+DENIED = (
+    '{"output": "", "exit_code": -1, "error": "BLOCKED: Command denied by user. The user has NOT consented to this '
+    "action. Do NOT retry this command, do NOT rephrase it, and do NOT attempt the same outcome"
+)
 TOOL_SAID = '{"output": "hi", "exit_code": 0, "error": null}'
 
 
@@ -33,6 +44,7 @@ class Scripted:
             "slow 100 0.3": self._slow,
             "toolhang": self._tool_that_hangs,
             "error 401": self._error,
+            "danger": self._tool_that_wants_a_person,
         }
         return scripts[user_message]()
 
@@ -72,6 +84,25 @@ class Scripted:
         self._interrupted.wait()
         self._progress("tool.completed", "terminal", None, None, duration=0.25, is_error=True)
         return {"final_response": None, "interrupted": True}
+
+    def _tool_that_wants_a_person(self) -> Result:
+        self._progress("tool.started", "terminal", VICTIM, {"command": VICTIM})
+        chosen = current_run().approve(
+            "May I?",
+            command=VICTIM,
+            pattern_key=PATTERN,
+            pattern_keys=[PATTERN],
+            description=PATTERN,
+            allow_permanent=True,
+        )
+        denied = chosen == "deny"
+        self._progress("tool.completed", "terminal", None, None, duration=0.25, is_error=denied)
+        said = f"Done: {DENIED if denied else APPROVED}"
+        self._say("\n\nDone: ")
+        self._say(said.removeprefix("Done: "))
+        self._thought(said)
+        self._count(*((219, 14, 233) if denied else (215, 14, 229)))
+        return {"final_response": said, "completed": True}
 
     def _error(self) -> Result:
         return {"final_response": None, "failed": True, "error": "HTTP 401: scripted error"}
