@@ -136,15 +136,16 @@ def test_a_run_that_fails_is_an_error_and_is_not_begun_again(client: OpenAI, hou
         list(client.chat.completions.create(model="act", messages=_say("raises oh"), stream=True))
 
 
-@pytest.mark.parametrize(("way", "rung"), [("obeys", "interrupt"), ("stubborn", "kill")])
+@pytest.mark.parametrize(("way", "rungs"), [("obeys", {"interrupt", "terminate"}), ("stubborn", {"kill"})])
 def test_closing_the_stream_ends_the_run_for_certain(
-    client: OpenAI, house: Server, way: str, rung: str
+    client: OpenAI, house: Server, way: str, rungs: set[str]
 ) -> None:
     """`without_leftovers` looks for its processes besides."""
     with client.chat.completions.create(model="act", messages=_say(way), stream=True) as stream:
         chunk = next(chunk for chunk in stream if chunk.choices[0].delta.content == "ready")
     run = _run_behind(house, chunk.id)
-    assert (run["status"], run["exit"]["rung"], run["exit"]["survivors"]) == ("cancelled", rung, [])
+    assert (run["status"], run["exit"]["survivors"]) == ("cancelled", [])
+    assert run["exit"]["rung"] in rungs
     assert run["exit"]["proof"]
 
 

@@ -23,7 +23,18 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize("console", PAGE.consoles, ids=lambda console: f"line-{console.line}")
+# To import OpenAI's client takes a second each time; `test_openai_client.py` has what it does at hand.
+CONSOLES = [
+    pytest.param(
+        console,
+        marks=[pytest.mark.slow] if "python" in console.text else [],
+        id=f"line-{console.line}",
+    )
+    for console in PAGE.consoles
+]
+
+
+@pytest.mark.parametrize("console", CONSOLES)
 def test_commands_print_what_the_page_says(house: Server, console: pages.Block) -> None:
     pages.check(house, console)
 

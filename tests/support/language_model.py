@@ -13,9 +13,11 @@ The last message of the user is the script, or ends with it; a tool's result is 
 import asyncio
 import json
 import re
+import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -39,7 +41,7 @@ class LanguageModel:
     @property
     def address(self) -> str:
         """Host and port."""
-        return self.url.removeprefix("http://").removesuffix("/v1")
+        return self.url.partition("://")[2].removesuffix("/v1")
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -172,8 +174,12 @@ async def _whole(body: Json, deltas: AsyncIterator[Json]) -> Json:
 
 
 @contextmanager
-def language_model() -> Iterator[LanguageModel]:
-    """One on a free port of loopback, in a thread of its own, until the block ends."""
+def language_model(tls: tuple[Path, Path] | None = None) -> Iterator[LanguageModel]:
+    """One on a free port of loopback, in a thread of its own, until the block ends. `tls`: certificate and key."""
+    context = None
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
     model = LanguageModel()
     loop = asyncio.new_event_loop()
     ended = asyncio.Event()
@@ -186,10 +192,10 @@ def language_model() -> Iterator[LanguageModel]:
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, "127.0.0.1", 0)
+            site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
             await site.start()
             host, port = runner.addresses[0][:2]
-            model.url = f"http://{host}:{port}/v1"
+            model.url = f"{'https' if context else 'http'}://{host}:{port}/v1"
             listening.set()
             await ended.wait()
         finally:
