@@ -3,10 +3,9 @@
 import os
 import select
 import socket
-import sys
 from pathlib import Path
 
-from . import wire
+from . import server_log, wire
 from .errors import BadMessage, StateFolderFull, StateFolderUnusable
 from .journal.patient import PatientWriter
 from .messages import CannotServe, ShutDown, Standby
@@ -45,7 +44,7 @@ def open_journal(start: SupervisorStart, control: socket.socket) -> PatientWrite
                 _refuse(control, str(error))
                 return None
             if not told:
-                sys.stderr.write(f"runward: supervisor: {error}; waiting for room\n")
+                server_log.say(f"{error}; waiting for room", "error")
                 told = True
         if _is_told_to_end(control, LOOK_EVERY_S):
             return None

@@ -15,12 +15,11 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TextIO
 
 import msgspec
 
 from ..config.sections import Settings
-from . import birth, estate, front_door, restart, wire
+from . import birth, estate, front_door, restart, server_log, wire
 from .actor import Actor, Timer
 from .cast import FACADE_MAIN, SUPERVISOR_MAIN, Cast, new_keys
 from .containment import linux, oom, rungs
@@ -145,6 +144,7 @@ class Root(Actor):
     def serve(self) -> int:
         """Start everything, serve, end everything; the exit code."""
         birth.entitle("root")
+        server_log.begin("root", self._settings.log.format)
         birth.guard_secrets()
         oom.protect_ourselves()
         birth.scrub_environment()
@@ -248,18 +248,18 @@ class Root(Actor):
             front_door.note_settings(self._state_dir, self._settings)
             front_door.note_server(self._state_dir, address)
             self._tell_of_console(address)  # first: who waits for the next line has heard all
-            _say(f"listening on {address}", sys.stdout)
+            _announce(f"listening on {address}")
 
     def _tell_of_console(self, address: str) -> None:
         """To whoever started the server himself."""
         if self._has_owner:
             return
         if self._settings.auth.mode == "none":
-            _say(f"console: {address}/")
+            server_log.say(f"console: {address}/")
             return
         link = front_door.console_link(self._state_dir, address, self._estate.link_token)
         life = f"{self._settings.auth.link_s / 60:g} minutes"
-        _say(f"console: {link} (logs in once, within {life})")
+        server_log.say(f"console: {link} (logs in once, within {life})")
 
     def _check_started(self) -> None:
         if not self._announced and not self._ending:
@@ -300,7 +300,7 @@ class Root(Actor):
 
     def _restart(self, role: Kept, status: int) -> None:
         ended = os.waitstatus_to_exitcode(status)
-        _say(f"{role.name} ended ({_how(ended)}); starting it again")
+        server_log.say(f"{role.name} ended ({_how(ended)}); starting it again", "error")
         again = restart.restarted(role.intensity, time.monotonic())
         if again is None:
             self._give_up(f"{role.name} ended too often")
@@ -328,7 +328,7 @@ class Root(Actor):
 
     def conclude_restart(self, refused: str | None) -> None:
         """Tell what came of it."""
-        _say("restarted" if refused is None else f"not restarted: {refused}")
+        server_log.say("restarted" if refused is None else f"not restarted: {refused}")
         self._estate.restarts += 1
         address = front_door.url(self._listening)
         front_door.note_settings(self._state_dir, self._settings)
@@ -349,7 +349,7 @@ class Root(Actor):
     # ── ending ───────────────────────────────────────────────────────────────────────────────────
 
     def _give_up(self, why: str) -> None:
-        _say(f"giving up: {why}")
+        server_log.say(f"giving up: {why}", "error")
         self._code = GAVE_UP
         self._shut_down()
 
@@ -366,6 +366,7 @@ class Root(Actor):
         if self._ending or self._draining is not None or not self._settings.runs.drain_s:
             self._shut_down()
             return
+        server_log.say("draining: no more runs are taken", signal="SIGTERM")
         self._let_nobody_come()
         self._draining = self.after(self._settings.runs.drain_s, self._shut_down)
         self.cast.supervisor.tell(Drain())
@@ -373,6 +374,7 @@ class Root(Actor):
     def _shut_down(self) -> None:
         """First the runs, so that their streams end with their true ends; a second signal gives them no grace."""
         again, self._ending = self._ending, True
+        server_log.say("stopping all runs, without grace" if again else "stopping all runs")
         self._let_nobody_come()
         if self._draining is not None:
             self._draining.cancel()
@@ -428,7 +430,8 @@ def _how(ended: int) -> str:
     return f"exit code {ended}" if ended >= 0 else f"signal {-ended}"
 
 
-def _say(text: str, stream: TextIO = sys.stderr) -> None:
-    with contextlib.suppress(OSError):  # a log on a full disk, or whose reader has left, ends no server
-        stream.write(f"runward: {text}\n")
-        stream.flush()
+def _announce(text: str) -> None:
+    """On stdout, which says where we listen and nothing else."""
+    with contextlib.suppress(OSError):  # a file on a full disk, or whose reader has left, ends no server
+        sys.stdout.write(f"runward: {text}\n")
+        sys.stdout.flush()

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 LISTENING = re.compile(r"listening on (http://\S+)")
 LINES_KEPT = 200
+FOR_PEOPLE = ("--set", "log.format=text")  # what it said is shown to them when it fails
 
 
 class ServerProcess:
@@ -27,7 +28,7 @@ class ServerProcess:
     ) -> None:
         """Start `runward serve WORDS` in this folder, with these descriptors. Raises OSError."""
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "runward", "serve", *words],
+            [sys.executable, "-P", "-m", "runward", "serve", *FOR_PEOPLE, *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -8,11 +8,10 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import time
 from functools import partial
 
-from . import birth, lifecycle, readoption, survivors, wire
+from . import birth, lifecycle, readoption, server_log, survivors, wire
 from .actor import Actor
 from .approving import Approving
 from .commands import Commands
@@ -85,6 +84,7 @@ def main(start: SupervisorStart) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is root's
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     birth.allow_descriptors(DESCRIPTORS)
+    server_log.begin("supervisor", start.settings.log.format)
     control = socket.socket(fileno=start.control_fd)
     if has_predecessor(start):
         await_predecessor(start, control)
@@ -266,10 +266,10 @@ class Supervisor(Actor):
                 )
 
     def _held_up(self) -> None:
-        _say(f"no room for the journal in {self._start.state_dir}: live runs wait for it")
+        server_log.say(f"no room for the journal in {self._start.state_dir}: live runs wait for it", "error")
 
     def _relieved(self) -> None:
-        _say("there is room for the journal again: live runs go on")
+        server_log.say("there is room for the journal again: live runs go on")
         self.admit()
 
     def touched(self, run: LiveRun) -> None:
@@ -351,7 +351,7 @@ class Supervisor(Actor):
         return self._quarantine.why(agent)
 
     def _quarantine_changed(self, line: str) -> None:
-        sys.stderr.write(f"runward: {line}\n")
+        server_log.say(line, "error")
         self.admit()
 
     def memory_was_short(self) -> bool:
@@ -376,6 +376,7 @@ class Supervisor(Actor):
 
     def ended(self, run: LiveRun) -> None:
         """Free the slot and all that the run held here."""
+        self.then(partial(_tell_of_end, run))
         self._register.leave(run)
         self._forking.ended(run)
         self._offspring.ended(run)
@@ -457,6 +458,12 @@ class Supervisor(Actor):
                 self._offspring.asked(run, message)
 
 
-def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # the log may be on the disk that is full
-        sys.stderr.write(f"runward: {text}\n")
+def _tell_of_end(run: LiveRun) -> None:
+    record = run.record
+    server_log.say(
+        f"run {record.status}",
+        "error" if record.exit is not None and record.exit.survivors else "info",
+        run_id=record.run_id,
+        agent=record.agent,
+        reason=record.reason,
+    )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 
 from ..config.sections import AgentSpec
-from . import birth, preloading, proxy_variables, rehearsal, stack_pipe, warden, wire
+from . import birth, preloading, proxy_variables, rehearsal, server_log, stack_pipe, warden, wire
 from .actor import Actor
 from .containment import rungs
 from .containment.findings import Found
@@ -54,6 +54,7 @@ def begin(birth_fd: int) -> None:
 def main(start: ZygoteStart) -> None:
     """Be the zygote of one agent, until the supervisor closes the control socket."""
     birth.begin_role(f"zygote {start.name}", (start.control_fd, start.root_pidfd))
+    server_log.begin(f"zygote {start.name}", start.settings.log.format)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is root's; wardens reset it
     os.environ.update(start.spec.env)
     supervisor_pidfd = os.pidfd_open(os.getppid())
@@ -129,7 +130,7 @@ def _walls_of(start: ZygoteStart, names: Iterable[str]) -> Walls:
 
 def give_up_preload(control_fd: int, name: str, why: str) -> NoReturn:
     """Say why, and end: the supervisor makes another zygote, which does not preload."""
-    sys.stderr.write(f"runward: agent {name}: not preloaded: {why}\n")
+    server_log.say(f"agent {name}: not preloaded: {why}", "warning", agent=name)
     socket.socket(fileno=control_fd).send(wire.encode(PreloadFailed(why)))
     os._exit(0)  # threads that were left behind are not waited for
 

@@ -84,6 +84,7 @@ DerivedBytes = Annotated[bytes, Meta(extra={"derived": True})]
 
 Role = Literal["run", "read", "operate"]
 AuthMode = Literal["key", "none"]
+LogFormat = Literal["auto", "json", "text"]
 Synchronous = Literal["normal", "full"]
 KillWay = Literal["auto", "cgroup", "pidns", "uid", "scope", "subreaper", "group"]
 Network = Literal["none", "proxy", "host"]

@@ -22,6 +22,7 @@ from .kinds import (
     KeyHash,
     KeyName,
     KillWay,
+    LogFormat,
     Milliseconds,
     ModuleName,
     Network,
@@ -153,6 +154,12 @@ class SupervisionSettings(Section, frozen=True, kw_only=True):
     command_timeout_s: SomeSeconds = 5.0
 
 
+class LogSettings(Section, frozen=True, kw_only=True):
+    """What the server says on stderr."""
+
+    format: LogFormat = "auto"
+
+
 class ContainmentSettings(Section, frozen=True, kw_only=True):
     """How a run is killed for certain, and what the machine must be able to do."""
 
@@ -235,6 +242,7 @@ class Settings(Section, frozen=True, kw_only=True):
     runs: RunsSettings = RunsSettings()
     events: EventsSettings = EventsSettings()
     supervision: SupervisionSettings = SupervisionSettings()
+    log: LogSettings = LogSettings()
     containment: ContainmentSettings = ContainmentSettings()
     proxy: ProxySettings = ProxySettings()
     limits: Limits = Limits()

@@ -5,18 +5,19 @@ come again; if root dies, it ends.
 """
 
 import asyncio
+import logging
 import signal
 import socket
 import time
 from pathlib import Path
 
-from ..actors import birth, wire
+from ..actors import birth, server_log, wire
 from ..actors.errors import BadMessage, RunwardError, StateFolderUnusable
 from ..actors.journal.reader import Reader
 from ..actors.mailbox import KeyPair, Post
 from ..actors.messages import Ping, Pong, Ready, ShutDown
 from ..actors.roles import LINK_NOTE, FacadeStart
-from . import metrics
+from . import auditing, metrics
 from .auth import Keys, OneTimeToken, Sessions
 from .changes import Changes
 from .context import Facade
@@ -34,6 +35,8 @@ SPARE_DESCRIPTORS = 64  # beside one for each connection
 def main(start: FacadeStart) -> None:
     """Be a facade until root says `ShutDown`, dies, or SIGTERM comes. Called in a fresh process."""
     birth.begin_role(f"facade {start.index}", (start.listen_fd, start.control_fd))
+    server_log.begin(f"facade {start.index}", start.settings.log.format)
+    logging.getLogger().addHandler(auditing.ToServerLog())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for root, which then tells us
     birth.allow_descriptors(start.settings.http.max_connections + SPARE_DESCRIPTORS)
     birth.settle_memory()

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from ..actors.messages import RunsStopping, StopRuns
 from . import bodies
+from .auditing import note
 from .context import Call, answer, must_act
 from .errors import Problem
 from .link import new_id
@@ -38,6 +39,7 @@ async def stop_all(call: Call) -> web.Response:
     )
     timeout_s = call.facade.settings.supervision.command_timeout_s
     stopping = await call.facade.link.ask(command, RunsStopping, timeout_s)
+    note(call.request, run_ids=stopping.run_ids)
     return answer(AllStopping(stopping.run_ids))
 
 

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
+from .auditing import WHO
 from .auth import ANYONE, Who
 from .context import Call, Facade
 from .errors import Problem
@@ -18,7 +19,7 @@ def known(facade: Facade, handle: Callable[[Call], Awaitable[web.StreamResponse]
     """The handler that finds out who asks, and only then calls `handle`."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        asker = who(request, facade)
+        asker = request[WHO] = who(request, facade)
         if asker.ambient and request.method not in _SAFE_METHODS:
             trusted = facade.settings.http.cors_origins if asker is ANYONE else ()
             check_same_origin(request, trusted)

@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 from ..actors.errors import RunwardError
 from ..config.settings import HttpSettings
 from . import errors
+from .auditing import audit
 from .errors import Problem
 from .figures import FacadeFigures
 from .hosts import OurHosts
@@ -69,7 +70,9 @@ class Guard:
     async def on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         """aiohttp's signal: the headers of an answer are about to be sent."""
         resource = request.match_info.route.resource
-        self.dress(request, response, "other" if resource is None else resource.canonical)
+        route = "other" if resource is None else resource.canonical
+        self.dress(request, response, route)
+        audit(request, response, route, response.headers[REQUEST_ID])
 
     def dress(self, request: web.BaseRequest, response: web.StreamResponse, route: str = "other") -> None:
         """Count it, put on the headers that every answer has, and take off what tells of aiohttp."""

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from . import bodies, callers
+from .auditing import WHO
 from .auth import Who
 from .context import Facade, answer
 from .errors import Problem
@@ -22,7 +23,7 @@ async def begin(request: web.Request, facade: Facade) -> web.Response:
     """`POST /v1/session`: with the key as bearer or in the body, or with the one-time token of the link."""
     raw = await bodies.read(request, facade.settings.http.body_timeout_s)
     body, ignored = bodies.decode_optional(raw, SessionBody)
-    who = _proven(request, facade, body)
+    who = request[WHO] = _proven(request, facade, body)
     value, expires_at = facade.sessions.issue(who)
     response = answer(
         SessionView(name=who.name, role=who.role, expires_at=expires_at),

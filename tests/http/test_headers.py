@@ -46,7 +46,7 @@ def parsed(raw: bytes) -> tuple[int, dict[str, str], bytes]:
         ("GET", "/v1/runs/RUN", 200), ("GET", "/v1/runs/RUN/events", 200),
         ("GET", "/v1/runs/RUN/events?after=1", 204),
         ("GET", "/v1/runs/RUN/events?after=x", 400), ("POST", "/v1/runs", 400), ("GET", "/nope", 404),
-        ("GET", "/", 404), ("GET", "/v1/runs/x", 404), ("GET", "/v1/runs/", 404), ("GET", "//", 404),
+        ("GET", "/", 200), ("GET", "/v1/runs/x", 404), ("GET", "/v1/runs/", 404), ("GET", "//", 200),
         ("PUT", "/v1/runs", 405), ("OPTIONS", "/v1/runs", 405), ("TRACE", "/health", 405),
         ("PATCH", "/v1/runs/x", 405),
         ("DELETE", "/v1/session", 204), ("POST", "/v1/session", 401), ("GET", "/%ff%00", 404),

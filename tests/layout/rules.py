@@ -20,6 +20,7 @@ FACADE = {
         "actors.logs",
         "actors.procfs",
         "actors.roles",
+        "actors.server_log",
     },
 }
 # What an embedding process needs: to start the server, and to talk to it as any client does.
