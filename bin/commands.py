@@ -25,6 +25,7 @@ MODULES = {
     "serve": "serve",
     "run": "run",
     "ps": "ps",
+    "top": "top",
     "inspect": "inspecting",
     "events": "events",
     "logs": "logs",

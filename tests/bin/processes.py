@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ class Command:
     def __init__(self, process: "subprocess.Popen[bytes]", ear: int) -> None:
         self.process = process
         self.said = ""
-        self._ear = ear
+        self.ear = ear
 
     def await_saying(self, words: str) -> None:
         """Return once it has said these words; fail, naming them, where it ends or never does."""
@@ -36,7 +37,7 @@ class Command:
 
     def press_ctrl_c(self) -> None:
         """On its terminal, which sends the signal to the whole foreground group."""
-        os.write(self._ear, b"\x03")
+        os.write(self.ear, b"\x03")
 
     def await_end(self) -> int:
         """Its exit code."""
@@ -46,10 +47,10 @@ class Command:
         return self.process.wait(DEADLINE_S)
 
     def _hear(self, until: float) -> bool:
-        ready, _, _ = select.select([self._ear], [], [], max(until - time.monotonic(), 0))
+        ready, _, _ = select.select([self.ear], [], [], max(until - time.monotonic(), 0))
         assert ready, f"nothing came in {DEADLINE_S} s after: {self.said}"
         try:
-            heard = os.read(self._ear, 65536)
+            heard = os.read(self.ear, 65536)
         except OSError:  # EIO: the terminal's other end is closed
             heard = b""
         self.said += heard.decode("utf-8", "replace")
@@ -73,9 +74,12 @@ def on_pipes(words: Sequence[str], environment: dict[str, str]) -> Iterator[Comm
 
 
 @contextmanager
-def on_terminal(words: Sequence[str], environment: dict[str, str]) -> Iterator[Command]:
-    """The command at a terminal of its own."""
+def on_terminal(
+    words: Sequence[str], environment: dict[str, str], rows: int = 24, columns: int = 80
+) -> Iterator[Command]:
+    """The command at a terminal of its own, of this size."""
     master, slave = os.openpty()
+    termios.tcsetwinsize(slave, (rows, columns))
     try:
         with subprocess.Popen(
             [sys.executable, "-P", "-c", ON_TERMINAL, *RUNWARD, *words],

@@ -82,6 +82,7 @@ ONLY_IN: dict[str, set[str]] = {
     "rich": {"bin"},
     "setproctitle": {"actors.birth"},
     "sqlite3": {"actors.journal"},
+    "textual": {"bin.top_screen"},
     "typer": set(),  # it costs a command 150 ms to begin
     "xllamacpp": {"actors.smollm"},
     "yarl": {"http"},
