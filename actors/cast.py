@@ -14,7 +14,7 @@ from .containment.reporting import report
 from .estate import Estate
 from .kept import Kept
 from .mailbox import KeyPair
-from .roles import ApiKey, FacadeStart, Keys, SupervisorStart
+from .roles import ApiKey, FacadeStart, KeyCaps, Keys, SupervisorStart
 
 SUPERVISOR_MAIN = "runward.actors.supervisor:main"
 FACADE_MAIN = "runward.http.app:main"
@@ -98,6 +98,7 @@ class Cast:
             found=estate.found,
             is_first=self.is_first,
             starts=self._starts["supervisor"],
+            key_caps={key.name: KeyCaps(key.max_live, key.max_queued) for key in self._settings.auth.keys},
             predecessor_fd=predecessor_fd,
         )
         return start, [fd for fd in (control_fd, predecessor_fd) if fd >= 0]

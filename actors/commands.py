@@ -39,6 +39,7 @@ from .readoption import stop_plan
 from .records import RunInput, RunRecord
 from .register import Register
 from .replays import Replays
+from .sessions import Sessions
 from .stacks import Answer, Stacks
 from .steering import Steering
 
@@ -56,6 +57,7 @@ class Commands:
         forgetting: Forgetting,
         approving: Approving,
         steering: Steering,
+        sessions: Sessions,
     ) -> None:
         self._house = house
         self._settings = settings
@@ -68,6 +70,7 @@ class Commands:
         self._approving = approving
         self._steering = steering
         self.offspring = Offspring(house, settings, register, self._start)
+        self._sessions = sessions
         self._began = house.clock()
         self.closing = False
 
@@ -85,7 +88,8 @@ class Commands:
             case Ping():
                 live = len(self._register) - self._register.waiting
                 uptime_s = self._house.clock() - self._began
-                answer(Pong(command.id, os.getpid(), uptime_s, live, self._register.waiting))
+                waiting, why = self._register.waiting, self._held_back()
+                answer(Pong(command.id, os.getpid(), uptime_s, live, waiting, why))
             case AskAgents():
                 answer(Agents(command.id, [self._agent(name) for name in self._settings.agents]))
             case AskStack():
@@ -106,13 +110,14 @@ class Commands:
         if decided is not None:
             return decided
         allowed = limits.tightened(self._settings.agents[command.agent].limits, command.limits)
-        spare_id = self._house.spare_for(command.agent, allowed)
+        entry = self._sessions.entry(command)
+        spare_id = self._house.spare_for(command.agent, allowed) if entry.begins else None
         if spare_id is not None:
             command = msgspec.structs.replace(command, run_id=spare_id)
         given = command.given
         if given.session_id is None:  # as hermes has it: a run alone is a session of its own
             given = msgspec.structs.replace(given, session_id=command.run_id)
-        record = _new_record(command, given, allowed, self._house.now())
+        record = entry.noted(_new_record(command, given, allowed, self._house.now()), command.priority)
         key = self._house.journal.add_run(record, given)
         self._replays.note(command, key, record.created_at)
         if spare_id is not None:
@@ -121,6 +126,8 @@ class Commands:
         run = LiveRun(self._house, key, record, given)
         run.queued(self._register.enter(run))
         self.offspring.born(run)
+        for run_id in entry.stopped:
+            self._interrupt(run_id, command)
         self._house.admit()
         return RunAccepted(command.id, command.run_id)
 
@@ -150,10 +157,13 @@ class Commands:
             limits.tightened(self._settings.agents[command.agent].limits, command.limits)
         except ValueError as error:
             return Refusal(command.id, "invalid_value", str(error), param="limits")
-        if self._register.waiting >= self._settings.runs.max_queued:
-            message = f"{self._register.waiting} runs are waiting already; try again later"
-            return Refusal(command.id, "queue_full", message, retry_after_s=1.0)
-        return None
+        return self._sessions.refusal(command)
+
+    def _held_back(self) -> str | None:
+        """Why none of the runs that wait is begun, whatever slots there are."""
+        if self._house.journal.held_up:
+            return "there is no room on the journal's disk: runs wait for that"
+        return self._register.gate.why_shut()
 
     def _stop(self, command: StopRun) -> FromSupervisor:
         run = self._register.get(command.run_id)
@@ -180,6 +190,14 @@ class Commands:
         if self._house.journal.add_command(command_id, run.key, "stop", self._house.now(), body):
             run.record.stop_reason = command.reason or run.record.stop_reason
             run.advance(lifecycle.StopWanted(stop_plan(command_id, command, self._settings.runs)))
+
+    def _interrupt(self, run_id: str, start: StartRun) -> None:
+        """The start takes the turn of their session from this run, which is stopped like any other, but not twice."""
+        run = self._register.get(run_id)
+        if run is not None and run.state.stop is None:
+            reason = f"interrupted by {start.run_id}, of the same session"
+            stop = StopRun(f"{start.run_id} takes the turn of {run_id}", run_id, None, reason=reason)
+            self._begin_stop(run, stop.id, stop)
 
     def _delete(self, command: DeleteRun) -> FromSupervisor:
         run, journal = self._register.get(command.run_id), self._house.journal

@@ -111,6 +111,9 @@ class House(Protocol):
     def publish(self, run_id: str, published: Published, blob: bytes) -> None:
         """To the feed."""
 
+    def given_to(self, run: "LiveRun") -> RunInput:
+        """What its agent is given, its session's history included where it asked for that."""
+
     def spare_for(self, agent: str, limits: dict[str, float]) -> str | None:
         """The id of a spare that will do for a run with these limits, kept for it from now on; None: no spare."""
 
@@ -378,7 +381,9 @@ class LiveRun:
     def _tell_go(self) -> None:
         given, held = self.record.limits, self._house.holders.limits
         in_leaf = limits.held_by(CGROUP, given, held)
-        self.tell(Go(self.given, limits.held_by(WARDEN, given, held), "memory_bytes" in in_leaf))
+        self.tell(
+            Go(self._house.given_to(self), limits.held_by(WARDEN, given, held), "memory_bytes" in in_leaf)
+        )
 
     def _announce_stop(self) -> None:
         plan = self._plan()

@@ -35,6 +35,7 @@ class StartRun(Message, frozen=True, tag="start"):
 
     `run_id` is the facade's proposal; a run that takes a spare has the spare's. A repeated command starts no second
     run. `idempotency_key`: the client's, for one run per owner, key and `body_hash`; another body is refused.
+    `on_conflict`, `history` None: as the agent's configuration has it.
     """
 
     id: str
@@ -46,6 +47,9 @@ class StartRun(Message, frozen=True, tag="start"):
     limits: dict[str, float] = {}
     idempotency_key: str | None = None
     body_hash: bytes = b""
+    on_conflict: Literal["queue", "reject", "interrupt", "parallel"] | None = None
+    priority: int = 0
+    history: Literal["none", "session"] | None = None
 
 
 class StopRun(Message, frozen=True, tag="stop"):
@@ -194,6 +198,8 @@ class Refusal(Message, frozen=True, tag="refused"):
         "invalid_approval_choice",
         "steer_not_accepted",
         "tree_full",
+        "session_busy",
+        "key_queue_full",
     ]
     message: str
     param: str | None = None
@@ -209,6 +215,7 @@ class Pong(Message, frozen=True, tag="pong"):
     uptime_s: float
     live_runs: int
     queued_runs: int
+    held_back: str | None = None  # why none of those that wait is begun, whatever slots there are
 
 
 class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):

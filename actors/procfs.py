@@ -87,6 +87,14 @@ def pss_bytes(pid: int) -> int | None:
     return None
 
 
+def available_bytes() -> int | None:
+    """Of memory, for new programs without swapping: MemAvailable; None where that is not told."""
+    for line in _read("/proc/meminfo").splitlines():
+        if line.startswith(b"MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
 def _descendants(pid: int) -> Iterator[tuple[int, Stat]]:
     seen = {pid}
     waiting = [pid]

@@ -64,6 +64,8 @@ class Kind(StrEnum):
     PYDANTIC_AI = "pydantic_ai"
 
 
+LOWEST_PRIORITY, HIGHEST_PRIORITY = -10, 10
+
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # what a JSON client still tells apart
 
 
@@ -206,6 +208,9 @@ class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     )
     approvals: tuple[ApprovalRequest, ...] = ()  # that it waits for
     answers: tuple[ApprovalAnswer, ...] = ()  # that its warden has not said to have
+    priority: int = 0  # a head start in the queue: LOWEST_PRIORITY to HIGHEST_PRIORITY
+    on_conflict: str = ""  # what it does in its session (`admission.OnConflict`); "": as "queue"
+    session_history: bool = False  # whether it is given what its session's ended runs were given and said
 
 
 class ResponseAsked(msgspec.Struct, frozen=True):

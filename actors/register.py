@@ -1,23 +1,57 @@
-"""The runs that have not ended: who is there, who waits for a slot."""
+"""The runs that have not ended: who is there, who waits for a slot, whose turn it is in a session."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
+from typing import Protocol
 
 from . import admission
+from .admission import Caps, InSession, Live, Session, Waiting
 from .live_run import LiveRun
-from .records import Status
+from .records import RunRecord, Status
+from .run_queue import RunQueue
+
+
+class Gate(Protocol):
+    """What lets runs in, beside slots (`memory_gate.py`)."""
+
+    def room(self) -> int | None:
+        """For how many runs; None: for any number."""
+
+    def took(self, runs: int) -> None:
+        """So many were let in."""
+
+    def why_shut(self) -> str | None:
+        """Why no run is let in, if that is so."""
+
+
+class Open:
+    """A gate that is never shut."""
+
+    def room(self) -> int | None:
+        """For any number."""
+        return None
+
+    def took(self, runs: int) -> None:
+        """Whatever."""
+
+    def why_shut(self) -> str | None:
+        """It is not."""
+        return None
 
 
 class Register:
-    """Every unended run by its id, and the queue in order of arrival. Holds no ended run."""
+    """Every unended run by its id, and the queue. Holds no ended run.
 
-    def __init__(self, max_live: int, max_concurrent: Mapping[str, int]) -> None:
-        self._max_live = max_live
-        self._max_concurrent = max_concurrent
+    `step_s`: the head start of a step of priority.
+    """
+
+    def __init__(self, caps: Caps, step_s: float = 0.0, gate: Gate | None = None) -> None:
+        self.caps = caps
+        self._step_s = step_s
+        self.gate = gate or Open()
         self._runs: dict[str, LiveRun] = {}
-        self._queue: dict[str, LiveRun] = {}
-        self._slots: Counter[str] = Counter()  # agent → runs that hold one
-        self._holders: set[str] = set()  # those runs
+        self._queue = RunQueue()
+        self._live = Live()
+        self._holders: set[str] = set()  # who holds a slot
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -45,9 +79,17 @@ class Register:
         """How many wait for a slot, or for the time of their next attempt."""
         return len(self._runs) - len(self._holders)
 
+    def waiting_of(self, owner: str) -> int:
+        """How many of his wait for a slot."""
+        return self._queue.of_owner(owner)
+
     def live(self, agent: str) -> int:
         """How many runs of this agent hold a slot."""
-        return self._slots[agent]
+        return self._live.agents[agent]
+
+    def in_session(self, owner: str, session_id: str | None) -> InSession:
+        """The runs of this session that have not ended."""
+        return InSession() if session_id is None else self._queue.in_session((owner, session_id))
 
     def matching(
         self, owner: str | None, status: Status | None, agent: str | None, session_id: str | None
@@ -60,10 +102,25 @@ class Register:
         ]
         return sorted(found, key=lambda run: run.record.run_id not in self._queue)
 
+    def begins_at_once(self, payer: str, agent: str, waits_for: InSession) -> bool:
+        """Whether a new run would be admitted as soon as it came. `payer`: in whose cap it counts, if in any.
+        `waits_for`: its session, where it heeds that.
+
+        None that waits is in its way: whoever may start has started already.
+        """
+        if waits_for.turn or waits_for.waiting:
+            return False
+        new = Waiting("", agent, payer, (0.0, 0), 0)
+        return admission.may_start(new, self._live, self.caps) and self.gate.room() != 0
+
     def enter(self, run: LiveRun) -> int:
-        """A new run waits; its position in the queue, from 1."""
-        self._runs[run.record.run_id] = self._queue[run.record.run_id] = run
-        return len(self._queue)
+        """A run waits for a slot; its position in the queue, from 1."""
+        run_id = run.record.run_id
+        self._runs[run_id] = run
+        if run.record.attempt > 1:
+            self._take_turn(run)  # it never gave it up, whoever was the supervisor
+        self._queue.enter(self._as_waiting(run))
+        return self._queue.position(run_id)
 
     def readmit(self, run: LiveRun) -> None:
         """A run that began under an earlier supervisor holds a slot, whether or not there is one for it."""
@@ -71,32 +128,73 @@ class Register:
         self._hold(run)
 
     def rest(self, run: LiveRun) -> None:
-        """A run whose next attempt is not due yet: it is known, and neither waits for a slot nor holds one."""
+        """A run whose next attempt is not due yet: it is known, and neither waits for a slot nor holds one.
+
+        The turn of its session it keeps.
+        """
         self._runs[run.record.run_id] = run
+        self._take_turn(run)
 
     def admit(self, held_back: Collection[str] = ()) -> Iterable[LiveRun]:
         """Runs that may start now, of agents that are not held back; each holds a slot from here on until `leave`."""
-        if not self._queue:
+        if not len(self._queue) or self._live.total >= self.caps.max_live:
             return []
-        named = ((run_id, run.record.agent) for run_id, run in self._queue.items())
-        waiting = (each for each in named if each[1] not in held_back)
-        admitted = admission.admissible(waiting, self._slots, self._max_live, self._max_concurrent)
-        return [self._take_slot(run_id) for run_id in admitted]
+        admitted: list[LiveRun] = []
+        while found := admission.admissible(
+            self._queue.ready(), self._live, self.caps, held_back, self.gate.room()
+        ):
+            # One that is ready no more: another of these has just taken the turn of its session.
+            admitted.extend(self._begin(each.run_id) for each in found if self._queue.is_ready(each))
+        return admitted
+
+    def _begin(self, run_id: str) -> LiveRun:
+        run = self._runs[run_id]
+        self._queue.leave(run_id)
+        self._hold(run)
+        self.gate.took(1)
+        return run
 
     def leave(self, run: LiveRun) -> None:
-        """It ended: its slot is free."""
+        """It ended: its slot is free, and the turn of its session."""
         run_id = run.record.run_id
         self._runs.pop(run_id, None)
-        self._queue.pop(run_id, None)
+        self._queue.leave(run_id)
+        session = session_of(run.record)
+        if session is not None:
+            self._queue.end_turn(session, run_id)
         if run_id in self._holders:
             self._holders.discard(run_id)
-            self._slots[run.record.agent] -= 1
-
-    def _take_slot(self, run_id: str) -> LiveRun:
-        run = self._queue.pop(run_id)
-        self._hold(run)
-        return run
+            self._live.add(run.record.agent, _payer(run.record), -1)
 
     def _hold(self, run: LiveRun) -> None:
         self._holders.add(run.record.run_id)
-        self._slots[run.record.agent] += 1
+        self._live.add(run.record.agent, _payer(run.record))
+        self._take_turn(run)
+
+    def _take_turn(self, run: LiveRun) -> None:
+        session = session_of(run.record)
+        if session is not None:
+            self._queue.take_turn(session, run.record.run_id)
+
+    def _as_waiting(self, run: LiveRun) -> Waiting:
+        record = run.record
+        waits_for_turn = record.on_conflict != "parallel" and record.attempt == 1
+        return Waiting(
+            run_id=record.run_id,
+            agent=record.agent,
+            owner=_payer(record),
+            rank=admission.rank(record.created_at, run.key, record.priority, self._step_s),
+            number=run.key,
+            session=session_of(record) if waits_for_turn else None,
+            jumps=record.on_conflict == "interrupt",
+        )
+
+
+def session_of(record: RunRecord) -> Session | None:
+    """The one that a run belongs to: of its owner alone."""
+    return None if record.session_id is None else (record.owner, record.session_id)
+
+
+def _payer(record: RunRecord) -> str:
+    """The key in whose cap it counts: a child in none, since its parent may hold that while it waits for it."""
+    return "" if record.parent_run_id is not None else record.owner

@@ -47,6 +47,13 @@ class ApiKey(msgspec.Struct, frozen=True):
     hash: str
 
 
+class KeyCaps(msgspec.Struct, frozen=True):
+    """What the owner of one API key may have at once; 0: what everybody may."""
+
+    max_live: int
+    max_queued: int
+
+
 class SupervisorStart(msgspec.Struct, frozen=True, kw_only=True):
     """For `supervisor.main`."""
 
@@ -59,6 +66,7 @@ class SupervisorStart(msgspec.Struct, frozen=True, kw_only=True):
     found: Found  # what holds every run here
     is_first: bool = True  # of this server
     starts: int = 1  # how often this server has started a supervisor
+    key_caps: dict[str, KeyCaps] = {}  # by the key's name
     predecessor_fd: int = -1  # pidfd of the supervisor that this one is to replace; -1: there is none
 
 

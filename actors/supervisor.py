@@ -26,6 +26,7 @@ from .forking import Forking
 from .journal.patient import PatientWriter
 from .live_run import LiveRun
 from .mailbox import Guard, KeyPair, Post, Sender
+from .memory_gate import MemoryGate
 from .messages import (
     RUNS_TOPIC,
     Agents,
@@ -64,6 +65,8 @@ from .restarting import Restarting
 from .retaining import Retaining
 from .roles import SupervisorStart
 from .room import Room
+from .session_history import SessionHistory
+from .sessions import Sessions, caps_of
 from .stacks import Stacks
 from .steering import Steering
 from .turns import Turns
@@ -127,8 +130,12 @@ class Supervisor(Actor):
         self._shutdowns = 0
         self._draining = False
         self._told_changed = self.journal.changed
-        bounds = {name: spec.max_concurrent for name, spec in start.settings.agents.items()}
-        self._register = Register(start.settings.runs.max_live, bounds)
+        runs = start.settings.runs
+        gate = MemoryGate(runs.min_available_bytes, self.clock, self.after, self.admit)
+        caps = caps_of(start.settings, start.key_caps)
+        self._register = Register(caps, runs.priority_step_s, gate)
+        self._history = SessionHistory(journal, runs, start.settings.events.max_message_bytes)
+        self.given_to = self._history.given
         guard = self._open_mailboxes()
         self._forking = Forking(
             self, start, self._boot_id, self._register, guard, self._drain_wardens, self._ask_sweep
@@ -141,7 +148,9 @@ class Supervisor(Actor):
         self.asked = self._approving.asked
         self._steering = Steering(self, self, self._register)
         about_runs = (self._register, self._forking, self._stacks, forgetting)
-        self._commands = Commands(self, start.settings, *about_runs, self._approving, self._steering)
+        sessions = Sessions(start.settings, self._register, start.key_caps)
+        about_people = (self._approving, self._steering)
+        self._commands = Commands(self, start.settings, *about_runs, *about_people, sessions)
         self._offspring = self._commands.offspring
         self.stop_below, self.holds = self._offspring.stop_below, self._offspring.holds
         Retaining(self, start.settings.retention, self._register, forgetting)

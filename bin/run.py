@@ -7,7 +7,7 @@ from typing import Annotated
 from ..actors.records import Status
 from ..http.api_client import Client
 from ..http.api_errors import ServerUnreachable
-from ..http.api_types import Event, RunInfo, StartOptions
+from ..http.api_types import Event, OnConflict, RunInfo, StartOptions
 from . import describing, options
 from .arguments import Argument, Option
 from .interrupts import StopOnInterrupt
@@ -27,6 +27,15 @@ def run(
         str | None, Argument(metavar="[INPUT|-]", help="Its input; - or nothing reads it from stdin.")
     ] = None,
     session: Annotated[str | None, Option(help="The session that the run belongs to.")] = None,
+    on_conflict: Annotated[
+        OnConflict | None, Option(help="What it does while another run of its session has not ended.")
+    ] = None,
+    history: Annotated[
+        bool, Option("--history", help="Give it what earlier runs of its session were given and said.")
+    ] = False,
+    priority: Annotated[
+        int | None, Option(metavar="-10…10", help="Its place among those that wait; the higher goes first.")
+    ] = None,
     instructions: Annotated[str | None, Option(help="Instructions for the agent.")] = None,
     metadata: Annotated[list[str] | None, Option(metavar="K=V", help="Kept with the run.")] = None,
     limit: Annotated[
@@ -44,6 +53,9 @@ def run(
     given = _input(text)
     more: StartOptions = {
         "session_id": session or None,
+        "on_conflict": on_conflict,
+        "history": "session" if history else None,
+        "priority": priority,
         "instructions": instructions or None,
         "metadata": _pairs(metadata, "--metadata") if metadata else None,
         "limits": _limits(limit) if limit else None,

@@ -99,6 +99,9 @@ WorkFolder = Literal["discard", "keep"]
 WallName = Literal["mounts", "ipc", "uts", "network", "landlock", "uid", "capabilities", "seccomp"]
 Restart = Literal["temporary", "transient", "permanent"]
 ApprovalDeadline = Literal["deny", "stop", "wait"]
+OnConflict = Literal["queue", "reject", "interrupt", "parallel"]
+AgentOnConflict = Literal["", "queue", "reject", "interrupt", "parallel"]
+History = Literal["none", "session"]
 BuiltinAgent = Literal["echo", "count", "crash", "spin", "hog", "smollm"]
 Requirement = Annotated[
     str,

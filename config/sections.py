@@ -9,6 +9,7 @@ import msgspec
 
 from .kinds import (
     AgentName,
+    AgentOnConflict,
     AllowedHostText,
     ApprovalDeadline,
     AuthMode,
@@ -18,6 +19,7 @@ from .kinds import (
     DerivedBytes,
     DerivedText,
     Entrypoint,
+    History,
     Host,
     KeyHash,
     KeyName,
@@ -26,6 +28,7 @@ from .kinds import (
     Milliseconds,
     ModuleName,
     Network,
+    OnConflict,
     OptionName,
     Origin,
     Port,
@@ -79,6 +82,8 @@ class AuthKey(Section, frozen=True, kw_only=True):
     name: KeyName
     role: Role
     hash: KeyHash
+    max_live: Count = 0
+    max_queued: Count = 0
 
 
 class AuthSettings(Section, frozen=True, kw_only=True):
@@ -116,6 +121,13 @@ class RunsSettings(Section, frozen=True, kw_only=True):
     default_agent: AgentName = "echo"
     max_live: SomeCount = 256
     max_queued: Count = 1000
+    max_live_per_key: Count = 0
+    max_queued_per_key: Count = 0
+    priority_step_s: Seconds = 60.0
+    min_available_bytes: ByteCount = 67_108_864
+    on_conflict: OnConflict = "queue"
+    history_messages: Count = 100
+    history_bytes: ByteCount = 262_144
     spares: Count = 1
     interrupt_grace_s: Seconds = 5.0
     terminate_grace_s: Seconds = 2.0
@@ -230,6 +242,8 @@ class AgentSpec(Section, frozen=True, kw_only=True):
     approval_timeout_s: Seconds = 300.0
     approval_deadline: ApprovalDeadline = "deny"
     spawn: tuple[AgentName, ...] = ()
+    on_conflict: AgentOnConflict = ""
+    history: History = "none"
 
 
 class Settings(Section, frozen=True, kw_only=True):

@@ -12,15 +12,23 @@ from ..actors.records import Containment, Crash, Exit, Status, Usage
 
 #: The message for the agent, or messages {role, content} of which the last is the message and the rest history.
 Input = str | list[dict[str, Any]]
+OnConflict = Literal["queue", "reject", "interrupt", "parallel"]
 ENDS = frozenset({"run.completed", "run.failed", "run.cancelled"})
 
 
 class StartOptions(TypedDict, total=False):
-    """What a start may say beside the input and the agent; CONTRACT 2. `limits` may only tighten."""
+    """What a start may say beside the input and the agent; CONTRACT 2. `limits` may only tighten.
+
+    `on_conflict`: what it does while another run of its session has not ended. `priority`: -10 to 10, the higher is
+    first. `history` "session": it is given what earlier runs of its session were given and said.
+    """
 
     instructions: str | None
     conversation_history: list[dict[str, Any]] | None
     session_id: str | None
+    on_conflict: OnConflict | None
+    priority: int | None
+    history: Literal["none", "session"] | None
     model: str | None
     metadata: dict[str, str] | None
     limits: dict[str, float] | None

@@ -30,7 +30,7 @@ async def detailed(call: Call) -> web.Response:
         reply = await link.ask(AskAgents(new_id()), Agents, PING_TIMEOUT_S)
     except RunwardError:
         return answer(DetailedHealth("down", __version__, report), 503, {"Retry-After": "1"})
-    supervisor = SupervisorHealth(pong.pid, pong.uptime_s, pong.live_runs, pong.queued_runs)
+    supervisor = SupervisorHealth(pong.pid, pong.uptime_s, pong.live_runs, pong.queued_runs, pong.held_back)
     agents = [AgentHealth(each.name, each.health, each.live_runs, each.warnings) for each in reply.agents]
     return answer(DetailedHealth("ok", __version__, report, supervisor, agents))
 

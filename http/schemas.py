@@ -3,18 +3,29 @@
 In bodies that come in, null is the same as absent; what is not named here is ignored, and said to be.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from ..actors.containment.report import Report
 from ..actors.messages import AgentInfo, StopMode
-from ..actors.records import Containment, Crash, Exit, Reason, Status, Usage
+from ..actors.records import (
+    HIGHEST_PRIORITY,
+    LOWEST_PRIORITY,
+    Containment,
+    Crash,
+    Exit,
+    Reason,
+    Status,
+    Usage,
+)
 
 
 class StartBody(msgspec.Struct):
     """`POST /v1/runs`. `input`: the message, or a list of messages whose last is the message.
 
+    `on_conflict`: what it does while another run of its session has not ended. `priority`: the higher is first.
+    `history`: whether it is given what earlier runs of its session were given and said.
     `on_disconnect`: what becomes of the run when the client leaves the stream that it asked for.
     """
 
@@ -23,6 +34,9 @@ class StartBody(msgspec.Struct):
     instructions: str | None = None
     conversation_history: list[dict[str, Any]] | None = None
     session_id: str | None = None
+    on_conflict: Literal["queue", "reject", "interrupt", "parallel"] | None = None
+    priority: Annotated[int, msgspec.Meta(ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY)] | None = None
+    history: Literal["none", "session"] | None = None
     model: str | None = None
     metadata: dict[str, str] | None = None
     limits: dict[str, Any] | None = None
@@ -223,12 +237,16 @@ class WhoAmI(msgspec.Struct, kw_only=True):
 
 
 class SupervisorHealth(msgspec.Struct):
-    """How the one process stands that owns all live runs."""
+    """How the one process stands that owns all live runs.
+
+    `held_back`: why no run is begun, whatever slots there are; null if runs are.
+    """
 
     pid: int
     uptime_s: float
     live_runs: int
     queued_runs: int
+    held_back: str | None = None
 
 
 class AgentHealth(msgspec.Struct):

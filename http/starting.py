@@ -40,6 +40,7 @@ async def start(call: Call) -> web.StreamResponse:
     key = keyed.key_of(call.request)
     sent = await bodies.read(call.request, call.facade.settings.http.body_timeout_s)
     body, ignored = bodies.decode(sent, StartBody)
+    ignored += _drop_second_history(body)
     command = start_command(call, body, key, keyed.body_hash(sent) if key is not None else b"")
     if accepting.wants_stream(call.request):
         return await _streamed(call, command, body.on_disconnect == "stop", ignored)
@@ -94,6 +95,14 @@ def _headers(accepted: RunAccepted, ignored: list[str]) -> dict[str, str]:
     return {"Location": f"/v1/runs/{accepted.run_id}", **replayed, **bodies.ignored_header(ignored)}
 
 
+def _drop_second_history(body: StartBody) -> list[str]:
+    """The request's own history wins over its session's. Names what is ignored for that."""
+    if body.conversation_history is None and not (isinstance(body.input, list) and len(body.input) > 1):
+        return []
+    asked, body.history = body.history, "none"
+    return ["history"] if asked == "session" else []
+
+
 def start_command(call: Call, body: StartBody, key: str | None, body_hash: bytes) -> StartRun:
     """What the supervisor is asked, checked. Raises `Problem`. `key`: the client's Idempotency-Key."""
     settings = call.facade.settings
@@ -109,6 +118,9 @@ def start_command(call: Call, body: StartBody, key: str | None, body_hash: bytes
         limits=inputs.limits(body),
         idempotency_key=key,
         body_hash=body_hash,
+        on_conflict=body.on_conflict,
+        priority=body.priority or 0,
+        history=body.history,
     )
     try:
         size = len(wire.encode(command))

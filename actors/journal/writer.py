@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 
 from ..errors import JournalFull
 from ..records import RunInput, RunRecord
-from . import codec, erasing, intents, keyed, schema
+from . import codec, erasing, intents, keyed, schema, sessions
 from .checkpoint import Checkpoints
 from .holdings import Holdings
 
@@ -131,6 +131,10 @@ class Writer:
         """What the key stands for, if it was noted at `since` (Unix seconds) or later."""
         row = self._database.execute(keyed.NOTED, (owner, key, since)).fetchone()
         return None if row is None else keyed.Noted(*row)
+
+    def said(self, owner: str, session_id: str, most: int, most_bytes: int) -> list[sessions.Said]:
+        """What this owner's newest ended runs of the session were given and said: see `sessions.said`."""
+        return sessions.said(self._database, owner, session_id, most, most_bytes)
 
     def drop_keys(self, before: float) -> None:
         """Remove some of the keys that were noted before then, oldest first: more than come in meanwhile."""

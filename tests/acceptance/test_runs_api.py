@@ -108,8 +108,8 @@ def test_a_start_that_asks_for_the_stream_is_refused_like_any_other(client: Clie
 
 
 def test_leaving_means_nothing_to_a_start_that_is_answered_at_once(client: Client) -> None:
-    answer = client.ask("POST", "/v1/runs", {"input": "x", "on_disconnect": "stop", "priority": 1})
-    assert answer.headers["Runward-Ignored"] == "priority, on_disconnect"
+    answer = client.ask("POST", "/v1/runs", {"input": "x", "on_disconnect": "stop", "colour": 1})
+    assert answer.headers["Runward-Ignored"] == "colour, on_disconnect"
     client.ended(answer.json["run_id"])
 
 

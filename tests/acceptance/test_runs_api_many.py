@@ -67,7 +67,7 @@ def _stop_all(client: Client, **body: object) -> set[str]:
 
 def test_all_that_match_are_stopped_and_no_other(client: Client) -> None:
     a = client.begun("act", "obeys", session_id="s1")
-    b = client.begun("other", "obeys", session_id="s1")
+    b = client.begun("other", "obeys", session_id="s1", on_conflict="parallel")
     c = client.begun("other", "obeys", session_id="s2")
     assert _stop_all(client, agent="other", session_id="s1") == {b}
     assert client.ended(b)["status"] == "cancelled"

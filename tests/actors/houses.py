@@ -147,6 +147,9 @@ class FakeHouse:
         assert run_id == "run_1"
         self.published.append((published, blob))
 
+    def given_to(self, run: LiveRun) -> RunInput:
+        return run.given
+
     def spare_for(self, _agent: str, _limits: dict[str, float]) -> str | None:
         return self.spares.pop() if self.spares else None
 

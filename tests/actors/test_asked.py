@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from runward.actors import replays
+from runward.actors.admission import Caps
 from runward.actors.approving import Approving
 from runward.actors.commands import Commands
 from runward.actors.forgetting import Forgetting
@@ -25,6 +26,7 @@ from runward.actors.messages import (
 from runward.actors.records import RunInput, Status
 from runward.actors.register import Register
 from runward.actors.room import Room
+from runward.actors.sessions import Sessions
 from runward.config.settings import AgentSpec, Settings, defaults
 
 from .houses import FakeHouse
@@ -40,12 +42,12 @@ class House(FakeHouse):
         super().__init__()
         self.journal = PatientWriter(folder)
         settings = _settings(folder)
-        self.register = Register(max_live=0, max_concurrent={})  # so that every run waits
+        self.register = Register(Caps(max_live=0))  # so that every run waits
         nobody: Any = None
         self.folders_thrown_away: list[str] = []
         forgetting = Forgetting(self, str(folder), self.folders_thrown_away.append)
         self.room = Room(settings.state.dir, settings.state.reserve_bytes, self)
-        asking = (Approving(self, settings, self.register), nobody)
+        asking = (Approving(self, settings, self.register), nobody, Sessions(settings, self.register, {}))
         self.commands = Commands(self, settings, self.register, nobody, nobody, forgetting, *asking)
 
     def publish(self, *_: object) -> None:
@@ -108,6 +110,7 @@ def test_a_start_that_is_sent_again_by_its_facade_is_no_replay(house: House) -> 
 def test_a_start_that_took_a_spare_is_known_again_by_the_next_supervisor_too(
     house: House, key: str | None, tmp_path: Path
 ) -> None:
+    house.register.caps = Caps(max_live=1)
     house.spares = ["run_spare"]
     first = house.start(1, idempotency_key=key, body_hash=b"one")
     assert first.run_id == "run_spare"

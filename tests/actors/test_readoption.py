@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from runward.actors import wire
+from runward.actors.admission import Caps
 from runward.actors.journal.intents import JournalledStop
 from runward.actors.journal.patient import PatientWriter
 from runward.actors.journal.reader import Reader
@@ -49,7 +50,7 @@ class House(FakeHouse):
         super().__init__()
         self.folder = folder
         self.journal = PatientWriter(folder)
-        self.register = Register(10, {})
+        self.register = Register(Caps(10))
         self.wardens = Wardens()
         self.restarting = Restarting(self, SETTINGS, self.register, lambda _: None, chance=lambda: 0.5)
 

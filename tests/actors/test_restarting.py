@@ -4,6 +4,7 @@ from typing import Literal
 
 import pytest
 
+from runward.actors.admission import Caps
 from runward.actors.lifecycle import Phase, Recorded, WardenGone
 from runward.actors.live_run import LiveRun
 from runward.actors.messages import Claim
@@ -32,7 +33,7 @@ class House(FakeHouse):
     def __init__(self, restart: RestartClass) -> None:
         super().__init__()
         settings = Settings(runs=RUNS, agents={"echo": AgentSpec(name="echo", restart=restart)})
-        self.register = Register(10, {})
+        self.register = Register(Caps(10))
         self.released: list[LiveRun] = []
         self.restarting = Restarting(self, settings, self.register, self.released.append, chance=lambda: 0.5)
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from runward.actors import lifecycle, wire
+from runward.actors.admission import Caps
 from runward.actors.approving import Approving
 from runward.actors.commands import Commands
 from runward.actors.forgetting import Forgetting
@@ -41,6 +42,7 @@ from runward.actors.records import ProcessIdentity
 from runward.actors.register import Register
 from runward.actors.restarting import Restarting
 from runward.actors.retaining import Retaining
+from runward.actors.sessions import Sessions
 from runward.actors.turns import Turns
 from runward.actors.unacked import Unacked
 from runward.actors.verdict import Verdict
@@ -202,12 +204,12 @@ class Supervisor(FakeHouse):
         )
         self._touched: list[LiveRun] = []
         self._turns = Turns(self.journal, self._write, _nothing, _nothing, _nothing, self.after)
-        self.register = Register(MAX_LIVE, {})
+        self.register = Register(Caps(MAX_LIVE))
         self._restarting = Restarting(self, settings, self.register, self._release, chance=lambda: 0.5)
         forgetting = Forgetting(self, str(folder), _ignored)
         nobody: Any = None
         self._approving = Approving(self, settings, self.register)
-        asking = (self._approving, nobody)
+        asking = (self._approving, nobody, Sessions(settings, self.register, {}))
         self._commands = Commands(self, settings, self.register, nobody, nobody, forgetting, *asking)
         Retaining(self, settings.retention, self.register, forgetting)
         self._keys: dict[tuple[str, int], LiveRun] = {}  # attempts that the guard lets in

@@ -93,10 +93,10 @@ async def test_of_a_list_the_last_entry_is_the_message_and_the_rest_history(
 
 
 async def test_what_is_not_known_is_ignored_and_named(facade: Running) -> None:
-    body = {"input": "x", "webhook": "http://x", "on_conflict": 1, "ünï\r\nX-Evil: 1": 2}
+    body = {"input": "x", "colour": "red", "shade": 1, "ünï\r\nX-Evil: 1": 2}
     answer = await facade.ask("POST", "/v1/runs", json=body)
     assert answer.status == 202
-    assert answer.headers["Runward-Ignored"] == "webhook, on_conflict, %C3%BCn%C3%AF%0D%0AX-Evil: 1"
+    assert answer.headers["Runward-Ignored"] == "colour, shade, %C3%BCn%C3%AF%0D%0AX-Evil: 1"
     assert "X-Evil" not in answer.headers
 
 

@@ -58,6 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "actors.admission": WORDS,
     "actors.desk": WORDS,
     "actors.intake": {*WORDS, "actors.desk"},
+    "actors.run_queue": {"actors.admission"},
     "actors.limits": {*WORDS, "config.sections"},
     "actors.verdict": {*WORDS, "actors.lifecycle"},
 }
@@ -107,6 +108,7 @@ PURE = {
     "actors.records",
     "actors.reported",
     "actors.restart",
+    "actors.run_queue",
     "actors.stopping",
     "actors.verdict",
     "actors.wire",

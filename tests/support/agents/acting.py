@@ -94,6 +94,11 @@ def spells(text: str, _: Run) -> Iterator[str]:
     yield from text
 
 
+def recalls(_: str, run: Run) -> list[dict[str, Any]]:
+    """Answers with the history that it was given."""
+    return run.history
+
+
 def raises(text: str, _: Run) -> None:
     sys.stderr.write("on stderr before the end\n")
     raise LookupError(text)
@@ -147,6 +152,7 @@ WAYS: dict[str, Callable[[str, Run], Any]] = {
         answers,
         tells,
         spells,
+        recalls,
         raises,
         leaves,
         exits,
