@@ -347,7 +347,7 @@ async def test_how_everything_stands_is_told_to_who_may_see_all(
         assert answer.status == 200
         told = answer.json
         assert (told["status"], told["version"]) == ("ok", __version__)
-        assert set(told["supervisor"]) == {"pid", "uptime_s", "live_runs", "queued_runs"}
+        assert set(told["supervisor"]) == {"pid", "uptime_s", "live_runs", "queued_runs", "held_back"}
         assert told["agents"] == [{"name": "a", "health": "quarantined", "live_runs": 2, "warnings": ["w"]}]
         assert told["containment"]["kill"] == "K3"
         assert told["containment"] == msgspec.to_builtins(REPORT)
