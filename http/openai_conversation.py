@@ -39,8 +39,9 @@ def from_items(items: str | list[Message] | None, instructions: str | None) -> C
     if isinstance(items, str):
         return Conversation(instructions, [], items)
     for index, item in enumerate(items):
-        if item.get("type", "message") != "message":
-            raise unsupported(f"input[{index}]", f"of type {str(item['type'])[:40]!r} is not supported")
+        kind = item.get("type")
+        if kind is not None and kind != "message":
+            raise unsupported(f"input[{index}]", f"of type {str(kind)[:40]!r} is not supported")
     return _conversation(items, "input", instructions)
 
 
@@ -91,7 +92,7 @@ def _text(message: Message, where: str) -> str | None:
 
 def _part(part: Any, where: str) -> str:
     kind = part.get("type") if isinstance(part, dict) else None
-    if kind not in TEXT_PARTS:
+    if not isinstance(kind, str) or kind not in TEXT_PARTS:
         raise unsupported(where, f"of type {str(kind)[:40]!r} is not supported")
     text = part.get("text")
     if not isinstance(text, str):

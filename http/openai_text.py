@@ -10,6 +10,7 @@ import msgspec
 
 from ..actors.records import Reason, RunRecord, Status
 from .frames import Slice
+from .paging import Gap
 
 LONGEST_TEXT = 2**22  # characters of deltas that are kept
 
@@ -44,8 +45,8 @@ class Said:
 
     def hear(self, events: Slice) -> list[str]:
         """The deltas among the next events."""
-        if not events.lines:
-            self._whole = False  # a gap
+        if isinstance(events, Gap):
+            self._whole = False
         deltas: list[str] = []
         for line in events.lines.split(b"\n"):
             if line:
@@ -55,10 +56,11 @@ class Said:
     def end(self, record: RunRecord) -> End:
         """Of a run that is over."""
         streamed = "".join(self._parts)
-        text, whole = streamed, self._whole
+        text, whole, rest = streamed, self._whole, ""
         if record.output is not None:
             text, whole = _as_text(record.output), True
-        rest = text[len(streamed) :] if text.startswith(streamed) else ""
+            if self._whole and text.startswith(streamed):
+                rest = text[len(streamed) :]
         whole = whole and record.reason is not Reason.OUTPUT_LIMIT
         return End(record.status, record.reason, text, rest, whole, record.error)
 
@@ -75,8 +77,9 @@ class Said:
     def _keep(self, delta: str) -> None:
         room = LONGEST_TEXT - self._length
         self._whole = self._whole and len(delta) <= room
-        self._parts.append(delta[:room])
-        self._length += min(len(delta), room)
+        if room:
+            self._parts.append(delta[:room])
+            self._length += min(len(delta), room)
 
 
 def _as_text(output: msgspec.Raw) -> str:

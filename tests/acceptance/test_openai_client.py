@@ -1,6 +1,8 @@
 """OpenAI's own client, unchanged, against a real server."""
 
 import json
+import os
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -243,6 +245,22 @@ def test_a_response_that_fails_says_so(client: OpenAI) -> None:
     assert response.status == "failed"
     assert response.error is not None
     assert "LookupError: oh" in response.error.message
+
+
+@pytest.mark.slow
+def test_a_stream_goes_on_when_the_supervisor_is_replaced(house: Server) -> None:
+    with (
+        _client(house, ALICE) as client,
+        client.chat.completions.create(model="act", messages=_say("obeys"), stream=True) as stream,
+    ):
+        chunk = next(chunk for chunk in stream if chunk.choices[0].delta.content == "ready")
+        os.kill(house.member("supervisor").pid, signal.SIGKILL)
+        until(house.client.is_healthy, AT_LAST_S, "a new supervisor")
+        house.client.stop("run_" + chunk.id.removeprefix("chatcmpl-"))
+        with pytest.raises(openai.APIError) as stopped:
+            list(stream)
+    assert stopped.value.code == "run_cancelled"
+    house.await_no_runs()
 
 
 # ── the asynchronous client ───────────────────────────────────────────────────────────────────────────────────────

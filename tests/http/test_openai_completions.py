@@ -9,6 +9,7 @@ import pytest
 from runward.actors.messages import Refusal, StartRun, StopRun
 from runward.actors.records import Usage
 
+from .conftest import StartFacade
 from .eventually import until
 from .fake_supervisor import FakeSupervisor
 from .running_facade import Answer, Running
@@ -256,6 +257,15 @@ async def test_only_who_may_start_runs_may_complete(facade: Running) -> None:
         (401, "invalid_api_key"),
         (403, "forbidden"),
     ]
+
+
+async def test_a_page_of_a_listed_origin_may_use_openais_client(start_facade: StartFacade) -> None:
+    origin = "https://app.example"
+    facade = await start_facade(http={"cors_origins": (origin,)})
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    answer = await facade.ask("OPTIONS", PATH, None, headers=asked)
+    allowed = answer.headers["Access-Control-Allow-Headers"].lower().split(", ")
+    assert {"authorization", "content-type", "x-stainless-lang", "x-stainless-retry-count"} <= set(allowed)
 
 
 async def test_models_are_the_agents(facade: Running) -> None:

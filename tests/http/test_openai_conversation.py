@@ -1,11 +1,17 @@
 """What OpenAI's messages and input items mean to an agent."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runward.http.errors import Problem
 from runward.http.openai_conversation import Conversation, from_items, from_messages
+from runward.http.openai_schemas import ChatBody, ResponseBody
 
 SYSTEM = {"role": "system", "content": "be brief"}
 HELLO = {"role": "user", "content": "hello"}
@@ -98,3 +104,35 @@ def test_what_is_wrong_with_items_is_told_with_its_place(items: Any, code: str, 
     with pytest.raises(Problem) as problem:
         from_items(items, None)
     assert (problem.value.code, problem.value.param) == (code, param)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+_ROLES = st.sampled_from(["user", "assistant", "system", "tool"]) | _JSON
+_PART = (
+    st.fixed_dictionaries({}, optional={"type": st.just("text") | _JSON, "text": st.just("a") | _JSON})
+    | _JSON
+)
+_MESSAGE = st.fixed_dictionaries(
+    {},
+    optional={"role": _ROLES, "content": st.lists(_PART, max_size=3) | _JSON, "type": _JSON, "name": _JSON},
+)
+
+
+@given(st.lists(_MESSAGE, max_size=3))
+def test_whatever_is_sent_is_understood_or_refused(messages: list[Any]) -> None:
+    sent = msgspec.json.encode({"messages": messages, "input": messages})
+    chat, response = msgspec.json.decode(sent, type=ChatBody), msgspec.json.decode(sent, type=ResponseBody)
+    assert _understood(partial(from_messages, chat.messages))
+    assert _understood(partial(from_items, response.input, None))
+
+
+def _understood(understand: Callable[[], Conversation]) -> bool:
+    """Whether it is, or is refused with the place of what is wrong."""
+    try:
+        return understand().text != ""
+    except Problem as problem:
+        return problem.kind.status == 400 and bool(problem.param)

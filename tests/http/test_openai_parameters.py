@@ -61,6 +61,7 @@ def _decoded(table: tuple[Any, ...], **fields: Any) -> list[str]:
 def test_every_parameter_of_the_client_is_supported_ignored_or_refused(
     sent: Any, shape: type, refused: Iterable[str], ignored: Iterable[str]
 ) -> None:
+    """If this fails since the client is newer: decide what its new parameters mean here, in docs/openai.md too."""
     supported = set(shape.__struct_fields__)  # type: ignore[attr-defined]
     tables = [supported, set(refused), set(ignored)]
     assert {name for name in sent.__annotations__ if not any(name in table for table in tables)} == set()
