@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from runward.config.schema import keys_of
+from runward.config import reference
+from runward.config.schema import keys_of, plain_keys
 from runward.config.sections import AgentSpec, AuthKey, Section, Settings
 from runward.config.settings import defaults, load
 
@@ -101,3 +102,13 @@ def test_the_built_in_agents_are_agents_like_any_other() -> None:
     assert list(agents) == ["echo", "count", "crash", "spin", "hog"]
     assert agents["echo"].entrypoint == "runward.actors.builtin:echo"
     assert all(spec.name == name and spec.import_root == "" for name, spec in agents.items())
+
+
+def test_the_page_that_is_made_from_them_is_up_to_date() -> None:
+    """Else: python -m runward.config.reference > docs/configuration.md."""
+    written = (Path(__file__).parent.parent.parent / "docs" / "configuration.md").read_text()
+    assert written == reference.markdown()
+    for key in plain_keys():
+        assert f"**`{key}`**" in written
+    for name in keys_of(AgentSpec):
+        assert f"**`agents.NAME.{name}`**" in written
