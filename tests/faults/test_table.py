@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from ..layout.sources import CHECKOUT
-from ..support.named_tests import NAME, missing, named, defined_in
+from ..support.named_tests import NAME, defined_in, missing, named
 
 HERE = Path(__file__).parent
 TABLE = (CHECKOUT / "docs" / "faults.md").read_text()
