@@ -7,7 +7,7 @@ from typing import Annotated
 
 from ..actors.messages import StopMode
 from ..http.api_client import Client
-from ..http.api_errors import RunEnded
+from ..http.api_errors import RunEnded, RunNotFound
 from ..http.api_types import RunInfo, StopFilters
 from . import describing, options
 from .arguments import Argument, Option
@@ -73,15 +73,16 @@ class _Wish:
         self.client = client
         self._mode, self._grace_s, self._reason = mode, grace_s, reason
 
-    def end(self, run: RunInfo) -> None:
-        """Ask for the end of one; one that was quicker has its own in the receipt."""
+    def end(self, run_id: str) -> bool:
+        """Ask for the end of one. False: it is over already."""
         try:
             if self._mode == "kill" and self._grace_s == 0:
-                self.client.kill(run.run_id, reason=self._reason)
+                self.client.ask_kill(run_id, reason=self._reason)
             else:
-                self.client.stop(run.run_id, mode=self._mode, grace_s=self._grace_s, reason=self._reason)
+                self.client.ask_stop(run_id, mode=self._mode, grace_s=self._grace_s, reason=self._reason)
         except RunEnded:
-            pass
+            return False
+        return True
 
     def end_all(self, filters: StopFilters) -> tuple[str, ...]:
         """Ask for the end of all that match, at once; their ids."""
@@ -92,51 +93,65 @@ def _end(
     wish: _Wish, typed: list[str], filters: StopFilters, all_runs: bool, yes: bool, as_json: bool
 ) -> int:
     """Ask for the end of all of them first, and only then wait for it."""
-    filtered = any(filters.values())
-    if (bool(typed), filtered, all_runs).count(True) != 1:
+    if (bool(typed), any(filters.values()), all_runs).count(True) != 1:
         message = "say which runs: by their ids, by --agent or --session or both, or --all alone"
         raise CommandError(message, ExitCode.USAGE, "usage")
-    runs = (
-        find_all(wish.client, typed)
-        if typed
-        else live_runs(wish.client, {"agent": filters["agent"], "session_id": filters["session_id"]})
-    )
+    client = wish.client
+    if len(typed) == 1 and (run := _end_at_once(wish, typed[0])):
+        return _await(client, [run], as_json)
+    runs = find_all(client, typed) if typed else _live(client, filters)
     live = [run for run in runs if not run.ended]
     if not yes:
         _confirm(live, typed)
-    asked_at = time.monotonic()
-    if typed:
-        for run in live:
-            wish.end(run)
-    elif live:
-        live = _with_those_that_came(wish.client, live, wish.end_all(filters))
-    else:
-        whisper("no run that lives matches")
-    failed = False
-    for run in runs:
-        if run.ended:
-            _report(run, True, as_json)
-            failed = failed or _left_something(run)
-    return _await(wish.client, live, _telling(asked_at, as_json), as_json, failed)
+    asked = _ask(wish, live, None if typed else filters)
+    over = [run for run in runs if run.ended]
+    for run in over:
+        _report(run, True, as_json)
+    code = _await(client, asked, as_json)
+    return ExitCode.FAILED if any(map(_left_something, over)) else code
 
 
-def _await(
-    client: Client, live: list[RunInfo], told: Callable[[str, str], None], as_json: bool, failed: bool
-) -> int:
+def _end_at_once(wish: _Wish, run_id: str) -> RunInfo | None:
+    """Ask for the end of the run with this whole id, before anything else; None: that is none, or it was over.
+
+    The run as it is then. With a runaway each request that is not made first counts.
+    """
     try:
-        for run in await_ends(client, live, told):
+        return wish.client.get(run_id) if wish.end(run_id) else None
+    except RunNotFound:
+        return None
+
+
+def _live(client: Client, filters: StopFilters) -> list[RunInfo]:
+    return live_runs(client, {"agent": filters["agent"], "session_id": filters["session_id"]})
+
+
+def _ask(wish: _Wish, live: list[RunInfo], filters: StopFilters | None) -> list[RunInfo]:
+    """Ask these to end; with filters all that match now, since some may have come after we looked."""
+    if filters is None:
+        for run in live:
+            wish.end(run.run_id)
+        return live
+    if not live:
+        whisper("no run that lives matches")
+        return []
+    known = {run.run_id: run for run in live}
+    wanted = dict.fromkeys((*wish.end_all(filters), *known))
+    return [known.get(run_id) or wish.client.get(run_id) for run_id in wanted]
+
+
+def _await(client: Client, live: list[RunInfo], as_json: bool) -> int:
+    """Tell of rungs and ends until all are over; the exit code."""
+    code = ExitCode.DONE
+    try:
+        for run in await_ends(client, live, _telling(time.monotonic(), as_json)):
             _report(run, False, as_json)
-            failed = failed or _left_something(run)
+            if _left_something(run):
+                code = ExitCode.FAILED
     except KeyboardInterrupt:
         say("the stop goes on without us; `runward wait` waits for the end, `runward kill` hurries it")
         raise
-    return ExitCode.FAILED if failed else ExitCode.DONE
-
-
-def _with_those_that_came(client: Client, seen: list[RunInfo], asked: tuple[str, ...]) -> list[RunInfo]:
-    """The runs that were asked to end. Between our look and the wish some may have come, and others have ended."""
-    known = {run.run_id: run for run in seen}
-    return [known.get(run_id) or client.get(run_id) for run_id in dict.fromkeys((*asked, *known))]
+    return code
 
 
 def _confirm(live: list[RunInfo], typed: list[str]) -> None:

@@ -57,18 +57,10 @@ def find(
 
 
 def state_folder() -> Path:
-    """The state folder that `runward serve` would use if it were started here and now.
+    """The state folder that `runward serve` would use if it were started here and now."""
+    from ..config.where import state_dir
 
-    With a configuration that is refused, the usual one: a slip in a file must not keep a run alive.
-    """
-    from ..config.errors import ConfigError
-    from ..config.settings import load
-    from ..config.sources import state_home
-
-    try:
-        return Path(load().state.dir)
-    except ConfigError:
-        return state_home(os.environ) / "runward"
+    return state_dir(os.environ)
 
 
 def _authorization(key: str | None) -> dict[str, str]:

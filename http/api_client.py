@@ -115,14 +115,25 @@ class Client:
         Returns the run: with `wait` once it is over (WaitTimeout after `timeout_s`), else as it is, often still
         stopping. A second stop moves to the next rung. Raises RunEnded for a run that is over.
         """
-        self._transport.ask(api_calls.stop(run_id, mode, grace_s, reason))
+        self.ask_stop(run_id, mode=mode, grace_s=grace_s, reason=reason)
         return self.wait(run_id, timeout_s) if wait else self.get(run_id)
+
+    def ask_stop(
+        self,
+        run_id: str,
+        *,
+        mode: StopMode | None = None,
+        grace_s: float | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """As `stop`, and nothing more: one request."""
+        self._transport.ask(api_calls.stop(run_id, mode, grace_s, reason))
 
     def kill(
         self, run_id: str, *, reason: str | None = None, wait: bool = False, timeout_s: float | None = None
     ) -> RunInfo:
         """Ask for the run's end with no grace at all; otherwise as `stop`."""
-        self._transport.ask(api_calls.kill(run_id, reason))
+        self.ask_kill(run_id, reason=reason)
         return self.wait(run_id, timeout_s) if wait else self.get(run_id)
 
     def approve(
@@ -158,6 +169,10 @@ class Client:
                 into.write(block)
             if not reply.is_whole:
                 raise ServerUnreachable(self.url, f"{file.path} broke off")
+
+    def ask_kill(self, run_id: str, *, reason: str | None = None) -> None:
+        """As `kill`, and nothing more: one request."""
+        self._transport.ask(api_calls.kill(run_id, reason))
 
     def stop_all(
         self,

@@ -93,6 +93,14 @@ def test_all_are_asked_to_stop_before_any_is_waited_for(fake: FakeServer, runwar
     assert paths.index("/v1/runs/run_2/kill") < paths.index("/v1/runs/run_1/events")
 
 
+def test_a_run_that_is_named_by_its_whole_id_is_asked_before_it_is_looked_at(
+    fake: FakeServer, runward: RunCommand
+) -> None:
+    fake.add("run_1", "spin")
+    runward("stop", "run_1", "--grace", "0")
+    assert fake.asked[0][:2] == ("POST", "/v1/runs/run_1/stop")
+
+
 def test_kill_as_json_is_the_run_object(fake: FakeServer, runward: RunCommand) -> None:
     fake.add("run_1", "spin")
     ended = runward("kill", "run_1", "--json")
@@ -104,7 +112,6 @@ def test_a_run_that_had_ended_before_is_told_and_is_no_failure(fake: FakeServer,
     fake.add("run_1")
     ended = runward("stop", "run_1")
     assert (ended.code, ended.out) == (0, "run_1 completed; it had ended before\n")
-    assert not [path for _, path, _ in fake.asked if path.endswith("/stop")]
 
 
 def test_a_survivor_makes_the_command_fail_and_is_named(fake: FakeServer, runward: RunCommand) -> None:
