@@ -44,7 +44,7 @@ export function setAttribute(node, name, value) {
 export function stateMark() {
   const drawing = icon("s-queued");
   const word = el("span");
-  const node = el("span", { class: "state" }, drawing, word);
+  const node = el("span", { class: "mark" }, drawing, word);
   return {
     node,
     set(status, told) {

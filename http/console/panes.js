@@ -13,7 +13,7 @@ export class LogPane {
     this.id = runId;
     this.which = el("select", { "aria-label": "Which log", onchange: () => this.#read() }, ...["stderr", "stdout", "both"].map((name) => el("option", {}, name)));
     this.told = el("p", { class: "told" });
-    this.text = el("pre", { tabindex: "0", "aria-label": "Log" });
+    this.text = el("pre", { tabindex: "0", "aria-label": "What it wrote" });
     this.node = el("div", { class: "sheet" }, el("div", { class: "sheet-tools" }, this.which, this.told), this.text);
   }
 

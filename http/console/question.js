@@ -4,6 +4,8 @@ import { el, setText } from "./dom.js";
 import { duration } from "./words.js";
 
 const WORDS = { once: "Allow once", session: "Allow for this session", always: "Always allow", deny: "Deny" };
+const KNOWN = new Set(["event", "run_id", "seq", "timestamp", "request_id", "prompt", "choices", "expires_at"]);
+const MOST_CHARACTERS = 2000;
 const USUAL = ["once", "session", "always", "deny"];
 
 /** `event`: its `approval.request`. `onanswer(requestId, choice)` returns a promise that may be refused. */
@@ -20,6 +22,7 @@ export class Question {
       { class: "question", role: "group", "aria-label": "The agent asks for approval" },
       el("p", { class: "asks" }, "Needs approval ", this.left),
       el("p", { class: "prompt" }, String(event.prompt ?? "")),
+      moreOf(event),
       el("div", { class: "choices" }, ...this.buttons),
       this.outcome,
     );
@@ -70,4 +73,17 @@ export class Question {
   #enable(enabled) {
     for (const button of this.buttons) button.disabled = !enabled;
   }
+}
+
+/** What else the agent tells of what it asks for, such as the command that it wants to run. */
+function moreOf(event) {
+  const own = Object.entries(event).filter(([name, value]) => !KNOWN.has(name) && value !== null);
+  if (own.length === 0) return null;
+  const rows = own.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, el("code", {}, shortly(value)))]);
+  return el("dl", {}, ...rows);
+}
+
+function shortly(value) {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text;
 }

@@ -1,0 +1,154 @@
+"""An operator at the console, in a real browser: he starts runs, sees what they do, and ends them."""
+
+import os
+import re
+import signal
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from ..support.browser import watched
+from ..support.server import Server
+from ..support.waiting import AT_LAST_S, until
+from .seat import KEY, Seat
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+
+def test_a_run_is_started_followed_and_stopped_and_its_receipt_is_shown(seat: Seat) -> None:
+    run_id = seat.start("count", "for ever")
+    said = seat.detail.locator(".say.message")
+    expect(said).to_contain_text(re.compile(r"1\n2\n3"))
+    expect(seat.row(run_id).locator(".mark")).to_have_text("running")
+    expect(seat.row(run_id).locator(".memory span")).to_have_text(re.compile(r"^[\d.]+ MiB$"))
+    expect(seat.row(run_id).locator(".rate")).to_have_text(re.compile(r"^[01]\.\d$"))
+    seat.press("Stop")
+    expect(seat.receipt).to_contain_text("Stopped: asked to stop, and did")
+    expect(seat.receipt).to_contain_text("interrupt: it was asked to")
+    expect(seat.receipt).to_contain_text(re.compile(r"Took[\d.]+ m?s"))
+    expect(seat.receipt).to_contain_text("Survivorsnone")
+    expect(seat.detail.locator(".mark")).to_have_text("stopped")
+    run = seat.server.client.run(run_id)
+    assert (run["status"], run["exit"]["survivors"]) == ("cancelled", [])
+
+
+def test_what_spins_is_killed_once_that_is_confirmed(seat: Seat) -> None:
+    run_id = seat.start("spin", "go")
+    expect(seat.detail.locator(".say.message")).to_have_text("spinning\n")
+    seat.press("Kill")
+    dialog = seat.page.get_by_role("dialog", name="Kill spin")
+    dialog.get_by_role("button", name="Cancel").click()
+    assert seat.server.client.run(run_id)["status"] == "running"
+    seat.press("Kill")
+    dialog.get_by_role("button", name="Kill").click()
+    expect(seat.receipt).to_contain_text("Stopped: killed")
+    expect(seat.receipt).to_contain_text("kill: all of it at once")
+    expect(seat.receipt).to_contain_text("SIGKILL")
+    seat.show("Ended")
+    expect(seat.row(run_id).locator(".last")).to_contain_text("killed · proved in")
+
+
+def test_a_stop_that_is_not_heard_climbs_before_the_operators_eyes(seat: Seat) -> None:
+    seat.start("use", "sleeps")
+    expect(seat.detail.locator(".say.message")).to_have_text("ready")
+    seat.press("Stop")
+    expect(seat.detail.locator(".ladder .now")).to_have_text("Asked to stop")
+    seat.press("Stop harder")
+    expect(seat.receipt).to_contain_text("Stopped:")
+
+
+def test_the_stack_of_an_agent_that_hangs_says_where(seat: Seat) -> None:
+    run_id = seat.server.client.begun("use", "hangs_in_c")
+    seat.open(run_id)
+    seat.tab("Stack")
+    expect(seat.detail.get_by_label("Stacks")).to_contain_text("in hangs_in_c")
+
+
+def test_a_question_is_answered_by_a_button(seat: Seat) -> None:
+    run_id = seat.server.client.start("asks", "once May it?")
+    expect(seat.row(run_id).locator(".mark")).to_have_text("needs approval")
+    seat.open(run_id)
+    question = seat.detail.get_by_role("group", name="The agent asks for approval")
+    expect(question).to_contain_text("May it?")
+    expect(question).to_contain_text("rm -rf x")
+    question.get_by_role("button", name="Allow once").click()
+    expect(question).to_contain_text("Answered: Allow once")
+    expect(seat.receipt).to_contain_text("Completed")
+    answered = [each for each in seat.server.client.events(run_id) if each["event"] == "approval.responded"]
+    assert [each["choice"] for each in answered] == ["once"]
+
+
+def test_what_an_agent_complains_is_in_its_log(seat: Seat) -> None:
+    run_id = seat.server.client.start("use", "says hello <b>there</b>")
+    seat.show("All")
+    seat.open(run_id)
+    seat.tab("Log")
+    expect(seat.detail.get_by_label("What it wrote")).to_have_text("hello <b>there</b>, complained\n")
+
+
+def test_every_end_is_told_by_its_true_cause(seat: Seat) -> None:
+    client = seat.server.client
+    causes = {
+        client.start("crash", "segfault"): "died of SIGSEGV",
+        client.start("crash", "exception"): "RuntimeError: crashed, as asked",
+        client.start("crash", "exit"): "exited with code 3",
+        client.start("count", "x", limits={"wall_s": 1}): "over its time limit",
+    }
+    seat.show("Ended")
+    for run_id, cause in causes.items():
+        expect(seat.row(run_id).locator(".last")).to_contain_text(cause)
+
+
+def test_the_end_of_a_facade_is_outlived_without_a_reload(house: Server, browser: Browser) -> None:
+    with watched(browser, house.url) as page:
+        seat = Seat(page, house)
+        seat.log_in()
+        run_id = seat.start("count", "for ever")
+        said = seat.detail.locator(".say.message")
+        expect(said).to_contain_text("2\n")
+        seat.page.evaluate("window.sameAsBefore = true")
+        facade = house.member("facade 1").pid
+        os.kill(facade, signal.SIGKILL)
+        until(lambda: house.member("facade 1").pid != facade, AT_LAST_S, "another facade")
+        seen = len(said.inner_text().split())
+        expect(said).to_contain_text(f"\n{seen + 3}\n")
+        numbers = [int(each) for each in said.inner_text().split()]
+        assert numbers == list(range(1, len(numbers) + 1)), "an event is missing, or there twice"
+        expect(seat.page.locator("#link")).to_have_text("live")
+        other = house.client.start("count", "for ever")
+        expect(seat.row(other)).to_be_visible()
+        seat.press("Stop")
+        expect(seat.receipt).to_contain_text("Stopped")
+        assert seat.page.evaluate("window.sameAsBefore") is True
+        assert page.outside == []
+        assert all("net::ERR" in each for each in page.complaints), page.complaints  # Chromium's own
+        house.client.kill(other, wait=True)
+        house.client.ended(run_id)
+
+
+def test_the_link_that_serve_prints_logs_in_and_leaves_no_trace(house: Server, browser: Browser) -> None:
+    (link,) = re.findall(r"runward: console: (\S+)", house.log)
+    with watched(browser, house.url) as page:
+        page.page.goto(link)
+        expect(page.page.locator("#link")).to_have_text("live")
+        assert page.page.url == f"{house.url}/"
+        page.assert_quiet()
+    with watched(browser, house.url) as page:
+        page.page.goto(link)
+        expect(page.page.get_by_role("alert")).to_contain_text("Use a key instead")
+
+
+def test_a_wrong_key_is_told_so_and_logging_out_forgets_all(seat: Seat) -> None:
+    run_id = seat.server.client.start("count", "for ever")
+    expect(seat.row(run_id)).to_be_visible()
+    seat.page.get_by_role("button", name="Log out").click()
+    expect(seat.page.get_by_label("API key")).to_be_visible()
+    assert run_id not in seat.page.content()
+    seat.watched.assert_quiet()
+    seat.page.get_by_label("API key").fill("wrong")
+    seat.page.keyboard.press("Enter")
+    expect(seat.page.get_by_role("alert")).to_contain_text("Missing or invalid API key")
+    seat.watched.complaints.clear()  # Chromium's own, about the 401
+    seat.page.get_by_label("API key").fill(KEY)
+    seat.page.keyboard.press("Enter")
+    expect(seat.row(run_id)).to_be_visible()
