@@ -13,7 +13,7 @@ export class LogPane {
     this.id = runId;
     this.which = el("select", { "aria-label": "Which log", onchange: () => this.#read() }, ...["stderr", "stdout", "both"].map((name) => el("option", {}, name)));
     this.told = el("p", { class: "told" });
-    this.text = el("pre", { tabindex: "0", "aria-label": "What it wrote" });
+    this.text = el("pre", { tabindex: "0", role: "region", "aria-label": "What it wrote" });
     this.node = el("div", { class: "sheet" }, el("div", { class: "sheet-tools" }, this.which, this.told), this.text);
   }
 
@@ -63,7 +63,7 @@ export class StackPane {
     this.id = runId;
     this.again = el("button", { type: "button", onclick: () => this.show() }, "Look again");
     this.told = el("p", { class: "told", role: "status" });
-    this.text = el("pre", { tabindex: "0", "aria-label": "Stacks" });
+    this.text = el("pre", { tabindex: "0", role: "region", "aria-label": "Stacks" });
     this.node = el("div", { class: "sheet" }, el("div", { class: "sheet-tools" }, this.again, this.told), this.text);
   }
 
@@ -85,7 +85,7 @@ export class StackPane {
 /** The run object, as the API has it. */
 export class RecordPane {
   constructor() {
-    this.text = el("pre", { tabindex: "0", "aria-label": "Run object" });
+    this.text = el("pre", { tabindex: "0", role: "region", "aria-label": "Run object" });
     this.node = el("div", { class: "sheet" }, this.text);
   }
 

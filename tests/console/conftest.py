@@ -6,7 +6,6 @@ import pytest
 from playwright.sync_api import Browser
 
 from ..support.browser import chromium, watched
-from ..support.leaks import nothing_left
 from ..support.server import Server, agent, running
 from .seat import KEY, Seat
 
@@ -27,7 +26,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests of a module; its processes are gone with it."""
-    with nothing_left(members_may_change=True), chromium() as started:
+    with chromium() as started:
         yield started
 
 

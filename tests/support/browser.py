@@ -4,6 +4,7 @@ Playwright keeps a loop of its own running in the thread that uses it, so these 
 is opened and closed within one module.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
+
+from . import census
+from .waiting import AT_LAST_S, until
 
 FLAGS = [
     "--no-sandbox",  # which Chromium refuses to have where root runs it
@@ -65,12 +69,20 @@ def chromium(**options: Any) -> Iterator[Browser]:
     if path is None:
         pytest.skip("there is no Chromium here: apt-get install chromium")
     expect.set_options(timeout=DEADLINE_MS)
+    before = {each.pid for each in census.below(os.getpid())}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS, **options)
         try:
             yield browser
         finally:
             browser.close()
+    until(lambda: not _left(before), AT_LAST_S, lambda: f"the end of {_left(before)}")
+
+
+def _left(before: set[int]) -> list[str]:
+    """What is there of the browser, or of Playwright, which drives it."""
+    family = [each for each in census.below(os.getpid()) if each.pid not in before and each.state != "Z"]
+    return [each.title for each in family if "chrom" in each.title or "playwright" in each.title]
 
 
 @contextmanager
