@@ -197,6 +197,7 @@ class Refusal(Message, frozen=True, tag="refused"):
         "approval_not_active",
         "invalid_approval_choice",
         "steer_not_accepted",
+        "steer_unanswered",
         "tree_full",
         "session_busy",
         "key_queue_full",
@@ -519,7 +520,7 @@ class Answer(Message, frozen=True, tag="answer"):
 
 
 class Steer(Message, frozen=True, tag="steer"):
-    """Guidance for the agent. Answered by `SteerTaken` within `relaying.STEER_S`, each time it is said."""
+    """Guidance for the agent. Answered by `SteerTaken` within `relaying.OVERDUE_S`, each time it is said."""
 
     command_id: str
     text: str

@@ -12,6 +12,7 @@ from .intake import Taken
 from .messages import Answer, AnswerTaken, Approval, FromRun, Guidance, Steer, SteerTaken
 
 STEER_S = 2.0  # an agent that has not taken guidance by then does not get it
+OVERDUE_S = 2.5  # by then a warden has heard of what was taken in time
 
 
 class Loop(Protocol):
@@ -34,14 +35,16 @@ class Relay:
         to_agent: Callable[[Approval | Guidance], None],
         to_supervisor: Callable[[FromRun], None],
         waits: Callable[[], None],
+        listens: Callable[[], bool],
     ) -> None:
-        """`of_run`: its id and the attempt."""
+        """`of_run`: its id and the attempt. `listens`: whether the agent is listened to now."""
         self._loop = loop
         self._desk = desk
         self._of_run = of_run
         self._to_agent = to_agent
         self._to_supervisor = to_supervisor
         self._waits = waits
+        self._listens = listens
 
     def answer(self, answer: Answer) -> None:
         """A person, or a deadline, answered the agent."""
@@ -61,7 +64,7 @@ class Relay:
         elif self._desk.steer(steer.command_id, steer.text):
             until = self._loop.clock() + STEER_S
             self._to_agent(Guidance(steer.command_id, steer.text, until))
-            self._loop.after(STEER_S, lambda: self._overdue(steer.command_id))
+            self._loop.after(OVERDUE_S, lambda: self._overdue(steer.command_id))
 
     def took(self, taken: Taken) -> None:
         """What the agent said, as far as it is for people; its events are on their way by now."""
@@ -71,6 +74,9 @@ class Relay:
             self._say(steer_id, why)
 
     def _overdue(self, command_id: str) -> None:
+        if not self._listens():  # it may have said so, and nobody reads it until there is credit again
+            self._loop.after(OVERDUE_S, lambda: self._overdue(command_id))
+            return
         why = f"the agent did not take it within {STEER_S:g} s"
         if self._desk.close_steer(command_id, why) is not None:
             self._say(command_id, why)

@@ -12,10 +12,10 @@ from .lifecycle import Phase
 from .live_run import LiveRun
 from .messages import FromSupervisor, Refusal, RunSteered, Steer, SteerRun, SteerTaken
 from .register import Register
-from .relaying import STEER_S
+from .relaying import OVERDUE_S
 from .stacks import Answer
 
-WARDENS_OWN_S = 0.5  # beside the agent's time
+WARDENS_OWN_S = 0.5  # beside the time that it gives its agent
 NO_ROOM = "there is no room on the journal's disk to note what is said to runs; make room there"
 STALE_S = 10.0  # what is older when a supervisor takes its runs up has been given up by whoever said it
 
@@ -30,12 +30,13 @@ class House(Protocol):
 
 
 class Steering:
-    """The guidance that waits for its agents. The actor keeps who asked; the journal, what was said."""
+    """The guidance that waits for its agents. The actor keeps who asked; the journal, what was taken."""
 
     def __init__(self, actor: Actor, house: House, register: Register) -> None:
         self._actor = actor
         self._house = house
         self._register = register
+        self._unsaid: dict[str, list[SteerRun]] = {}  # by run: for wardens that are to come back
 
     def steer(self, command: SteerRun, answer: Answer) -> None:
         """Answer now or later, once. A command that is sent again reaches the agent once all the same."""
@@ -43,9 +44,11 @@ class Steering:
         key = journal.run_key(command.run_id)
         if key is None or command.owner not in (None, journal.owner(key)):
             answer(Refusal(command.id, "run_not_found", f"Run not found: {command.run_id}"))
+        elif journal.is_finished(command.id):
+            answer(RunSteered(command.id, command.run_id))
         elif run is None:
             answer(_refused(command, "the run has ended"))
-        elif run.state.phase is not Phase.RUNNING or run.route is None:
+        elif run.state.phase is not Phase.RUNNING:
             answer(_refused(command, f"the run is {run.record.status}", run.record.status))
         elif journal.held_up:
             answer(Refusal(command.id, "journal_full", NO_ROOM, retry_after_s=10.0))
@@ -53,26 +56,41 @@ class Steering:
             journal.add_command(command.id, run.key, "steer", self._house.now(), wire.encode(command))
             self._actor.ask(
                 ("steer", command.run_id, command.id),
-                lambda: run.tell(Steer(command.id, command.text)),
-                STEER_S + WARDENS_OWN_S,
+                lambda: self._say(run, command),
+                (OVERDUE_S if run.state.greeted else 2 * OVERDUE_S) + WARDENS_OWN_S,
                 lambda taken: answer(_answer(command, taken)),
-                lambda _: answer(_refused(command, "the run's warden does not answer")),
+                lambda _: answer(self._unanswered(command)),
             )
+
+    def _say(self, run: LiveRun, command: SteerRun) -> None:
+        if run.route is None:
+            self._unsaid.setdefault(command.run_id, []).append(command)
+        else:
+            run.tell(Steer(command.id, command.text))
+
+    def _unanswered(self, command: SteerRun) -> FromSupervisor:
+        self._unsaid.pop(command.run_id, None)
+        why = f"nobody knows whether run {command.run_id} takes it: its warden does not answer. Watch for run.steered"
+        return Refusal(command.id, "steer_unanswered", why)
 
     def taken(self, message: SteerTaken) -> None:
         """A warden answers. If nobody waits any more, nobody is told."""
-        self._house.journal.finish_command(message.command_id, self._house.now())
+        if message.why is None:
+            self._house.journal.finish_command(message.command_id, self._house.now())
         self._actor.answer(("steer", message.run_id, message.command_id), message)
 
     def resume(self, run: LiveRun) -> None:
-        """Say again to a warden that came back what an earlier supervisor may not have said to it."""
+        """Say to a warden that came back what was not said yet, or an earlier supervisor may not have said to it."""
+        commands = self._unsaid.pop(run.record.run_id, [])
         if run.state.phase is not Phase.RUNNING:
             return
         for pending in self._house.journal.pending_of(run.key, "steer"):
             if pending.at > self._house.now() - STALE_S:
                 command = wire.to_supervisor.decode(pending.body)
                 assert isinstance(command, SteerRun)
-                run.tell(Steer(command.id, command.text))
+                commands.append(command)
+        for said in {command.id: command for command in commands}.values():
+            run.tell(Steer(said.id, said.text))
 
 
 def _answer(command: SteerRun, taken: SteerTaken) -> FromSupervisor:

@@ -149,7 +149,9 @@ class Warden(Actor):
             self, family.link, family.up_fd, self._hear_agent, self._settings.events.max_batch_bytes
         )
         of_run, tell = (asked.run_id, asked.attempt), self._supervisor.tell
-        self._relay = Relay(self, self._desk, of_run, self._link.tell, tell, self._listen_on_credit)
+        self._relay = Relay(
+            self, self._desk, of_run, self._link.tell, tell, self._listen_on_credit, self._has_credit
+        )
         pipes, events = (family.out_fd, family.err_fd), start.settings.events
         self._stdio = Stdio(self, pipes, log_fds, events, self._wrote)
         self._watch_all()
@@ -266,9 +268,12 @@ class Warden(Actor):
 
     # ── from the agent ───────────────────────────────────────────────────────────────────────────
 
+    def _has_credit(self) -> bool:
+        return not self._supervisor.unacked.full
+
     def _listen_on_credit(self) -> None:
         """While all credit is used the agent's socket is left alone: it is the buffer, and the back-pressure."""
-        credit = not self._supervisor.unacked.full
+        credit = self._has_credit()
         self._link.listen(credit)
         if self._limiter is not None:
             self._limiter.held_up(not credit or self._desk.is_waiting)

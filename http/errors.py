@@ -71,6 +71,7 @@ KINDS: dict[str, Kind] = {
     "agent_quarantined": Kind(503, _SERVER),
     "shutting_down": Kind(503, _SERVER),
     "stack_unavailable": Kind(504, _SERVER),
+    "steer_unanswered": Kind(504, _SERVER),
     "journal_full": Kind(507, _SERVER),
 }
 

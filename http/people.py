@@ -16,8 +16,9 @@ CHOICES: tuple[Choice, ...] = get_args(Choice)
 ALIASES: dict[str, Choice] = {"approve": "once", "allow": "once", **{each: each for each in CHOICES}}
 LONGEST_NOTE = 4096
 LONGEST_STEER_BYTES = 65_536
-# A warden gives an agent 2 s, and a command is sent again half-way: later than that.
-STEER_TIMEOUT_S = 6.0
+# A warden takes 2.5 s, and as long may pass until one has come back to a new supervisor; a command is sent again
+# half-way, which is later.
+STEER_TIMEOUT_S = 12.0
 
 
 async def approve(call: Call) -> web.Response:

@@ -158,7 +158,7 @@ ROUTES: tuple[Route, ...] = (
         people.steer,
         body=SteerBody,
         answers={200: Steered},
-        codes=("forbidden", "missing_field", "steer_not_accepted", "journal_full"),
+        codes=("forbidden", "missing_field", "steer_not_accepted", "steer_unanswered", "journal_full"),
     ),
     *OPENAI_ROUTES,
 )

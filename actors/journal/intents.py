@@ -5,6 +5,7 @@ from typing import NamedTuple
 ADD_COMMAND = "INSERT OR IGNORE INTO command (id, run, kind, at, body) VALUES (?, ?, ?, ?, ?)"
 COMMAND = "SELECT run.run_id, kind FROM command JOIN run ON run.key = command.run WHERE command.id = ?"
 BODY = "SELECT body FROM command WHERE id = ?"
+FINISHED = "SELECT 1 FROM command WHERE id = ? AND done_at IS NOT NULL"
 COMMANDED = (
     "SELECT run.run_id FROM command JOIN run ON run.key = command.run"
     " WHERE command.id > ?1 || '/' AND command.id < ?1 || '0' ORDER BY run.key"

@@ -217,6 +217,10 @@ class Writer:
         body: bytes | None = self._value(intents.BODY, id)
         return body
 
+    def is_finished(self, id: str) -> bool:
+        """Whether it is the id of an intent that was carried out."""
+        return self._value(intents.FINISHED, id) is not None
+
     def pending_commands(self) -> list[intents.PendingCommand]:
         """Every intent that is not finished, in the order they came."""
         return [intents.PendingCommand(*row) for row in self._database.execute(intents.PENDING).fetchall()]

@@ -28,6 +28,28 @@ def briefly(seconds: str, run: Run) -> Any:
     return _told(run.approve("quick", timeout_s=float(seconds)))
 
 
+def till_denied(_: str, run: Run) -> list[list[str]]:
+    """One question after another, until one is denied: what each was, and what was said with its answer."""
+    heard: list[list[str]] = []
+    choice = None
+    while choice != "deny":
+        question = str(len(heard))
+        choice = run.approve(question)
+        heard.append([question, choice.note or ""])
+    return heard
+
+
+def till_enough(_: str, run: Run) -> list[str]:
+    """Guidance until it is "enough"."""
+    heard: list[str] = run.steering()
+    run.emit("message.delta", delta="ready")
+    while "enough" not in heard:
+        run.check()
+        heard += run.steering()
+        run.interrupted.wait(0.01)
+    return heard
+
+
 def twice(_: str, run: Run) -> list[str]:
     """Two questions at once; what was chosen for each."""
     chosen = ["", ""]
@@ -96,6 +118,8 @@ def heedless(_: str, run: Run) -> None:
 WAYS = {
     "once": once,
     "briefly": briefly,
+    "till_denied": till_denied,
+    "till_enough": till_enough,
     "twice": twice,
     "many": many,
     "wrongly": wrongly,
