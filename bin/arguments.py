@@ -109,7 +109,13 @@ def _add(made: ArgumentParser, each: Parameter) -> None:
         )
         kind = _converter(each, None)
         made.add_argument(
-            each.name, nargs=count, metavar=said.metavar, help=_help(said), type=kind, default=each.default
+            each.name,
+            nargs=count,
+            metavar=said.metavar,
+            help=_help(said),
+            type=kind,
+            choices=choices_of(each) or None,
+            default=each.default,
         )
     elif each.kind is bool:
         action = BooleanOptionalAction if each.default else "store_true"

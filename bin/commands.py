@@ -43,9 +43,12 @@ MODULES = {
     "reload": "restart",
     "config": "config",
     "doctor": "doctor",
+    "completion": "completion",
     "demo": "demo.command",
     "bench": "bench",
 }
+#: What a shell asks at a TAB; no person's to type.
+COMPLETE = "complete"
 #: Those of `MODULES` that have a table of commands.
 GROUPS = frozenset({"config", "keys"})
 
@@ -59,7 +62,11 @@ def obey(words: Sequence[str]) -> int:
     if name in ("", "--help", "-h"):
         print("\n".join(_overview()))
         return ExitCode.DONE if name else ExitCode.USAGE
-    if not (name in MODULES and _exists(MODULES[name])):
+    if name == COMPLETE:
+        from .completion import complete
+
+        return complete(words[1:])
+    if not _is_known(name):
         return _unknown(name, list(MODULES), "runward")
     if name not in GROUPS:
         return _outcome(_load(name), parse(name, _load(name), list(words[1:])))
@@ -70,7 +77,7 @@ def commands() -> dict[str, Command]:
     """Every command by its words. Imports all of them."""
     found: dict[str, Command] = {}
     for name in MODULES:
-        if _exists(MODULES[name]):
+        if _is_known(name):
             within = {f"{name} {word}": each for word, each in _table(name).items()} if name in GROUPS else {}
             found |= within or {name: _load(name)}
     return found
@@ -116,8 +123,22 @@ def _unknown(word: str, known: list[str], program: str) -> int:
     return ExitCode.USAGE
 
 
-def _exists(module: str) -> bool:
-    return find_spec(f".{module}", __package__) is not None
+def words_within(name: str) -> list[str]:
+    """The words that may follow this one, if it is a table of commands."""
+    return list(_table(name)) if name in GROUPS else []
+
+
+def find(words: Sequence[str]) -> tuple[Command | None, Sequence[str]]:
+    """The command that these words begin with, and the rest of them; None: they begin with none."""
+    name = words[0] if words else ""
+    if name in GROUPS:
+        return _table(name).get(words[1] if len(words) > 1 else ""), words[2:]
+    return (_load(name), words[1:]) if _is_known(name) else (None, words)
+
+
+def _is_known(name: str) -> bool:
+    module = MODULES.get(name)
+    return module is not None and find_spec(f".{module}", __package__) is not None
 
 
 def _load(name: str) -> Command:

@@ -20,7 +20,7 @@ HEADER = ("SIZE", "AGE", "PATH")
 
 
 def files(
-    run_id: Annotated[str, Argument(metavar="ID", help="The run; a beginning of its id is enough.")],
+    run_id: options.RunId,
     path: Annotated[str | None, Argument(metavar="PATH", help="Print this file.")] = None,
     into: Annotated[
         Path | None, Option("--to", metavar="DIR", help="Copy the files, or the one, to this folder.")

@@ -21,7 +21,7 @@ UNTOLD = frozenset({"run.queued", "run.started", "run.completed", "run.failed", 
 
 def run(
     agent: Annotated[
-        str, Argument(metavar="AGENT", help="The agent, as the server's configuration names it.")
+        str, Argument(metavar="AGENT", help="As the server's configuration names it.", completes="agent")
     ],
     text: Annotated[
         str | None, Argument(metavar="[INPUT|-]", help="Its input; - or nothing reads it from stdin.")
