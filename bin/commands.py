@@ -65,7 +65,7 @@ def obey(words: Sequence[str]) -> int:
     if name == COMPLETE:
         from .completion import complete
 
-        return complete(words[1:])
+        return complete(words[1:], MODULES, words_within, find)
     if not _is_known(name):
         return _unknown(name, list(MODULES), "runward")
     if name not in GROUPS:

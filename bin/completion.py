@@ -3,7 +3,7 @@
 The shell asks `runward complete` at every TAB, so there is one place that knows the commands: their annotations.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Literal
 
 from ..http.api_errors import ClientError
@@ -43,25 +43,24 @@ def completion(
     return ExitCode.DONE
 
 
-def complete(words: Sequence[str]) -> int:
-    """Print what the last of these words may become; nothing where that is not known."""
+def complete(
+    words: Sequence[str],
+    names: Iterable[str],
+    within: Callable[[str], list[str]],
+    find: Callable[[Sequence[str]], tuple[Command | None, Sequence[str]]],
+) -> int:
+    """Print what the last of these words may become; nothing where that is not known.
+
+    `names`: of all commands; `within`: the words that may follow one; `find`: the command, and the words after it.
+    """
     *before, begun = words or [""]
-    print("".join(f"{word}\n" for word in candidates(before) if word.startswith(begun)), end="")
-    return ExitCode.DONE
-
-
-def candidates(before: Sequence[str]) -> Iterator[str]:
-    """All that may stand after these words, the names of options included."""
-    from .commands import MODULES, find, words_within
-
     if not before:
-        yield from (*MODULES, "--help", "--version")
-    elif len(before) == 1 and (within := words_within(before[0])):
-        yield from within
-    else:
+        may: Iterable[str] = (*names, "--help", "--version")
+    elif len(before) > 1 or not (may := within(before[0])):
         command, rest = find(before)
-        if command is not None:
-            yield from _of_command(command, rest)
+        may = _of_command(command, rest) if command is not None else ()
+    print("".join(f"{word}\n" for word in may if word.startswith(begun)), end="")
+    return ExitCode.DONE
 
 
 def _of_command(command: Command, rest: Sequence[str]) -> Iterator[str]:
