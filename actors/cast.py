@@ -34,12 +34,14 @@ class Cast:
         actor: Actor,
         settings: Settings,
         api_keys: list[ApiKey],
+        webhook_secrets: list[bytes],
         estate: Estate,
         listening: socket.socket,
     ) -> None:
         self._actor = actor
         self._settings = settings
         self._api_keys = api_keys
+        self._webhook_secrets = webhook_secrets
         self._estate = estate
         self._listening = listening
         self._report = report(estate.found, settings.containment.require)
@@ -119,6 +121,7 @@ class Cast:
             cookie_secret=self._estate.cookie_secret,
             link_token_hash=front_door.hashed(self._estate.link_token),
             starts=self._starts[name],
+            webhook_secrets=self._webhook_secrets if index == 1 else [],
             report=self._report,
         )
         return start, [control_fd, self._listening.fileno()]

@@ -21,6 +21,7 @@ from .messages import (
     AskStack,
     DeleteRun,
     FromSupervisor,
+    NoteDelivery,
     Ping,
     Pong,
     Refusal,
@@ -36,12 +37,13 @@ from .messages import (
 )
 from .offspring import Offspring
 from .readoption import stop_plan
-from .records import RunInput, RunRecord
+from .records import RunInput, RunRecord, Webhook
 from .register import Register
 from .replays import Replays
 from .sessions import Sessions
 from .stacks import Answer, Stacks
 from .steering import Steering
+from .webhooks import Webhooks
 
 
 class Commands:
@@ -71,6 +73,7 @@ class Commands:
         self._steering = steering
         self.offspring = Offspring(house, settings, register, self._start)
         self._sessions = sessions
+        self._webhooks = Webhooks(house, settings.webhooks)
         self._began = house.clock()
         self.closing = False
 
@@ -90,6 +93,8 @@ class Commands:
                 uptime_s = self._house.clock() - self._began
                 waiting, why = self._register.waiting, self._held_back()
                 answer(Pong(command.id, os.getpid(), uptime_s, live, waiting, why))
+            case NoteDelivery():
+                answer(self._webhooks.note(command))
             case AskAgents():
                 answer(Agents(command.id, [self._agent(name) for name in self._settings.agents]))
             case AskStack():
@@ -247,4 +252,5 @@ def _new_record(command: StartRun, given: RunInput, allowed: dict[str, float], n
         model=given.model,
         owner=command.owner,
         limits=allowed,
+        webhook=None if command.webhook is None else Webhook(command.webhook),
     )

@@ -81,5 +81,9 @@ class CannotTakeOver(RunwardError):
     """This version, or these settings, can't take a live server over; that one goes on as it is."""
 
 
+class SecretUnusable(RunwardError):
+    """The file of a secret can't be read, or holds none."""
+
+
 class PortTaken(RunwardError):
     """The address can't be listened on."""

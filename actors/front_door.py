@@ -1,5 +1,6 @@
 """What root prepares before any process starts: listening socket, folders, API keys, the note for clients."""
 
+import base64
 import hashlib
 import json
 import os
@@ -10,8 +11,8 @@ import tempfile
 from pathlib import Path
 
 from ..config.describing import effective
-from ..config.sections import AuthSettings, HttpSettings, Settings
-from .errors import PortTaken, StateFolderUnusable
+from ..config.sections import AuthSettings, HttpSettings, Settings, WebhookSettings
+from .errors import PortTaken, SecretUnusable, StateFolderUnusable
 from .roles import LINK_NOTE, ApiKey, Paths
 
 LONGEST_RUNTIME_PATH = 90  # an ipc path ends at 107 bytes
@@ -19,6 +20,8 @@ RUNTIME_PREFIX = "runward-"
 BACKLOG = 1024
 LOCAL_KEY = "local"
 ENVIRONMENT_KEY = "environment"
+WEBHOOK_SECRET = "whsec_"  # how one begins that is written in base64
+SHORTEST_SECRET = 24  # characters
 
 
 def listen(http: HttpSettings) -> socket.socket:
@@ -113,6 +116,40 @@ def _local_key(path: Path) -> str:
     key = "rw_" + secrets.token_urlsafe(32)
     _write_private(path, key + "\n")
     return key
+
+
+def webhook_secrets(webhooks: WebhookSettings, state_dir: Path) -> list[bytes]:
+    """What signs what is told to webhooks; none if there may be no webhook. Raises `SecretUnusable`.
+
+    Those of the file that is configured; else the state folder's own, made if absent.
+    """
+    if not webhooks.allow:
+        return []
+    path = Path(webhooks.secret_file or state_dir / "webhook-secret")
+    if not webhooks.secret_file and not path.exists():
+        _write_private(path, WEBHOOK_SECRET + base64.b64encode(secrets.token_bytes(32)).decode() + "\n")
+    try:
+        lines = path.read_text().split()
+    except (OSError, ValueError) as error:
+        raise SecretUnusable(f"the secret for webhooks can't be read: {error}") from error
+    found = [_webhook_secret(line, path) for line in lines]
+    if not found:
+        raise SecretUnusable(f"{path} (webhooks.secret_file) holds no secret")
+    return found
+
+
+def _webhook_secret(line: str, path: Path) -> bytes:
+    """As https://www.standardwebhooks.com writes one, or any text that is long enough."""
+    if len(line) < SHORTEST_SECRET:
+        raise SecretUnusable(
+            f"{path} (webhooks.secret_file): a secret has at least {SHORTEST_SECRET} characters"
+        )
+    if not line.startswith(WEBHOOK_SECRET):
+        return line.encode()
+    try:
+        return base64.b64decode(line.removeprefix(WEBHOOK_SECRET), validate=True)
+    except ValueError as error:
+        raise SecretUnusable(f"{path}: what follows {WEBHOOK_SECRET!r} must be base64") from error
 
 
 def note_server(state_dir: Path, address: str, restarts: int = 0, refused: str | None = None) -> None:

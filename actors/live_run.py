@@ -486,6 +486,8 @@ class LiveRun:
         record.output = msgspec.Raw(end.output) if end.output else None
         record.ended_at = self._house.now()
         record.exit_record = None
+        if record.webhook is not None:
+            self._house.journal.owe(self.key, record.ended_at)
         self._house.figures.ended(record, self._kill_took_s)
         self._emit(_TERMINAL[end.status], **_terminal_fields(end, record.usage))
         if self.state.stop is not None:

@@ -50,6 +50,7 @@ class StartRun(Message, frozen=True, tag="start"):
     on_conflict: Literal["queue", "reject", "interrupt", "parallel"] | None = None
     priority: int = 0
     history: Literal["none", "session"] | None = None
+    webhook: str | None = None
 
 
 class StopRun(Message, frozen=True, tag="stop"):
@@ -144,6 +145,19 @@ class SteerRun(Message, frozen=True, tag="steer_run"):
     text: str
 
 
+class NoteDelivery(Message, frozen=True, tag="note_delivery"):
+    """The run's end was told to its webhook for the `tries`-th time. Answered by `DeliveryNoted`.
+
+    `error`: why in vain, None if it was taken. `final`: there is no use in telling it again.
+    """
+
+    id: str
+    run_id: str
+    tries: int
+    error: str | None = None
+    final: bool = False
+
+
 ToSupervisor = (
     StartRun
     | StopRun
@@ -155,6 +169,7 @@ ToSupervisor = (
     | AskFigures
     | AnswerApproval
     | SteerRun
+    | NoteDelivery
 )
 
 
@@ -289,6 +304,12 @@ class RunSteered(Message, frozen=True, tag="steered"):
     run_id: str
 
 
+class DeliveryNoted(Message, frozen=True, tag="delivery_noted"):
+    """The journal has it, or has no such run any more."""
+
+    id: str
+
+
 FromSupervisor = (
     RunAccepted
     | StopAccepted
@@ -301,6 +322,7 @@ FromSupervisor = (
     | FiguresTold
     | ApprovalAnswered
     | RunSteered
+    | DeliveryNoted
 )
 
 

@@ -57,7 +57,7 @@ class Proxying:
 
     def __init__(self, agent: str, spec: AgentSpec, settings: ProxySettings, walls: Walls, uid: int) -> None:
         """`walls`: round the proxies. `uid`: theirs, where processes of root's runs have users of their own."""
-        self.reachable = Reachable(agent, spec.allow_hosts)
+        self.reachable = Reachable(f"agents.{agent}.allow_hosts", spec.allow_hosts)
         self.settings = settings
         self.walls = walls
         self.uid = uid

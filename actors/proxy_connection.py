@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ..config.sections import ProxySettings
 from .actor import Actor, Timer
+from .own_address import is_own
 from .proxy_request import END, BadRequest, Request, parse
 from .proxy_tunnel import Tunnel
 from .reachable import Address, Reachable, literal
@@ -247,14 +248,3 @@ class Connection:
         self._actor.unwatch(self._client.fileno())
         self._client.close()
         self._over()
-
-
-def is_own(address: Address) -> bool:
-    """Whether this machine has that address: then what it would send there from is the same."""
-    family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
-            probe.connect((str(address), 9))
-            return str(probe.getsockname()[0]) == str(address)
-    except OSError:
-        return False  # there is no way there

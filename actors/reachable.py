@@ -58,11 +58,11 @@ def literal(host: str) -> Address | None:
 
 
 class Reachable:
-    """The allow-list of one agent. `agent` is its name, for what is said to people."""
+    """One allow-list. `key`: the setting that holds it, for what is said to people."""
 
-    def __init__(self, agent: str, entries: Iterable[str]) -> None:
+    def __init__(self, key: str, entries: Iterable[str]) -> None:
         """Raises ValueError for an entry that is none."""
-        self._key = f"agents.{agent}.allow_hosts"
+        self._key = key
         self._allowed = [parse(entry) for entry in entries]
 
     def refuses_host(self, host: str, port: int) -> str | None:

@@ -165,6 +165,16 @@ class ApprovalAnswer(msgspec.Struct, frozen=True):
     timed_out: bool = False
 
 
+class Webhook(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who is to be told of the run's end, and how far that came: in how many tries, and why the last was in vain."""
+
+    url: str
+    state: Literal["pending", "delivered", "given_up"] = "pending"
+    tries: int = 0
+    error: str | None = None
+    told_at: float | None = None
+
+
 class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     """All that is known of one run. Mutable: the supervisor owns the only live copy of each."""
 
@@ -192,6 +202,7 @@ class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     next_attempt_at: float | None = None  # when it may be begun again; it may wait longer, for a slot
     first_crash: Crash | None = None  # of those that count together
     last_crash: Crash | None = None
+    webhook: Webhook | None = None
     rung: str | None = None  # where its stop stands: interrupt, terminate, kill
     # internal
     owner: str = ""  # name of the API key that started it

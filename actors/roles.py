@@ -88,6 +88,7 @@ class FacadeStart(msgspec.Struct, frozen=True, kw_only=True):
     cookie_secret: bytes
     link_token_hash: str  # of the one-time token in the link that `serve` prints; "" for none
     starts: int = 1  # how often this server has started a facade of this index
+    webhook_secrets: list[bytes] = []  # of the facade that tells webhooks; none of any other
     report: Report  # what holds every run here, and what could not be had
 
 

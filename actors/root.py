@@ -80,6 +80,7 @@ def rehearse(settings: Settings, memory: int) -> None:
     inherited = estate.read(memory)
     estate.check(inherited, settings)
     check_required(inherited.found, settings.containment.require)
+    front_door.webhook_secrets(settings.webhooks, Path(settings.state.dir))
     for main in (SUPERVISOR_MAIN, FACADE_MAIN):
         importlib.import_module(main.partition(":")[0])
 
@@ -128,7 +129,8 @@ class Root(Actor):
         self._lock = lock
         self._state_dir = Path(settings.state.dir)
         api_keys = front_door.api_keys(settings.auth, api_key, self._state_dir)
-        self.cast = Cast(self, settings, api_keys, estate, listening)
+        webhook_secrets = front_door.webhook_secrets(settings.webhooks, self._state_dir)
+        self.cast = Cast(self, settings, api_keys, webhook_secrets, estate, listening)
         self._renewing = Renewing(self, self, self.cast, again)
         self._replacing = Replacing(self, self.cast, self._start, self.conclude_restart)
         self._announced = False

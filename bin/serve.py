@@ -116,6 +116,7 @@ def _refusing() -> Iterator[None]:
         errors.CannotTakeOver,
         errors.ContainmentMissing,
         errors.PortTaken,
+        errors.SecretUnusable,
         errors.StateFolderTaken,
         errors.StateFolderUnusable,
     ) as error:

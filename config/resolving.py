@@ -13,6 +13,9 @@ def resolve(checked: dict[str, Any], folder: Path, home: Path) -> None:
     state = checked.get("state", {})
     if state.get("dir"):
         state["dir"] = absolute(state["dir"], folder, home)
+    webhooks = checked.get("webhooks", {})
+    if webhooks.get("secret_file"):
+        webhooks["secret_file"] = absolute(webhooks["secret_file"], folder, home)
     for agent in checked.get("agents", {}).values():
         _resolve_agent(agent, folder, home)
 

@@ -191,6 +191,17 @@ class ProxySettings(Section, frozen=True, kw_only=True):
     idle_timeout_s: SomeSeconds = 600.0
 
 
+class WebhookSettings(Section, frozen=True, kw_only=True):
+    """To whom the end of a run may be told, how it is signed, and for how long it is tried."""
+
+    allow: tuple[AllowedHostText, ...] = ()
+    secret_file: str = ""
+    timeout_s: SomeSeconds = 10.0
+    retry_delay_s: SomeSeconds = 1.0
+    longest_retry_delay_s: SomeSeconds = 600.0
+    give_up_after_s: SomeSeconds = 86_400.0
+
+
 class Limits(Section, frozen=True, kw_only=True):
     """What one run may use; 0 is no limit."""
 
@@ -259,6 +270,7 @@ class Settings(Section, frozen=True, kw_only=True):
     log: LogSettings = LogSettings()
     containment: ContainmentSettings = ContainmentSettings()
     proxy: ProxySettings = ProxySettings()
+    webhooks: WebhookSettings = WebhookSettings()
     limits: Limits = Limits()
     agents: dict[AgentName, AgentSpec] = {}
     config_file: DerivedText = ""

@@ -26,6 +26,7 @@ from .figures import FacadeFigures
 from .kept_keys import KeptKeys
 from .link import Link, new_id
 from .serving import Serving
+from .webhooks import Deliverer
 
 PING_TIMEOUT_S = 1.0
 CHECK_JOURNAL_S = 0.1
@@ -69,7 +70,7 @@ async def _live(start: FacadeStart, control: "Control", link: Link) -> None:
     listener = socket.socket(fileno=start.listen_fd)
     facade = _facade(start, link, journal, listener.getsockname()[1])
     link.listen(facade.feeds.hear, facade.feeds.flush, facade.changes.hear)
-    checking = asyncio.ensure_future(_keep_checking(facade))
+    checking = asyncio.ensure_future(_keep_checking(facade, start.webhook_secrets))
     serving = Serving(facade, listener)
     try:
         await serving.start()
@@ -82,11 +83,13 @@ async def _live(start: FacadeStart, control: "Control", link: Link) -> None:
         journal.close()
 
 
-async def _keep_checking(facade: Facade) -> None:
+async def _keep_checking(facade: Facade, webhook_secrets: list[bytes]) -> None:
     async with asyncio.TaskGroup() as checks:
         checks.create_task(metrics.keep_reporting(facade))
         checks.create_task(facade.feeds.keep_checking())
         checks.create_task(facade.changes.keep_checking())
+        if webhook_secrets:
+            checks.create_task(Deliverer(facade, webhook_secrets).keep_delivering())
 
 
 def _facade(start: FacadeStart, link: Link, journal: Reader, port: int) -> Facade:

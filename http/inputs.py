@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 
 from ..actors.records import RunInput
+from ..config.sections import WebhookSettings
+from . import webhook_address
 from .errors import Problem
 from .schemas import StartBody
 
@@ -46,6 +48,16 @@ def limits(body: StartBody) -> dict[str, float]:
         if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit < math.inf:
             raise Problem("invalid_value", f"'limits.{name}' must be a number from 0 up.", param="limits")
     return body.limits or {}
+
+
+def webhook(body: StartBody, settings: WebhookSettings) -> str | None:
+    """The URL that is to be told of the end, if one is. Raises `Problem`."""
+    if body.webhook is None:
+        return None
+    why = webhook_address.why_not(body.webhook.url, settings)
+    if why is not None:
+        raise Problem("invalid_value", f"'webhook.url' {why}.", param="webhook.url")
+    return body.webhook.url
 
 
 _NO_INPUT = (

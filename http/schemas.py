@@ -42,6 +42,13 @@ class StartBody(msgspec.Struct):
     limits: dict[str, Any] | None = None
     parent_run_id: str | None = None
     on_disconnect: Literal["continue", "stop"] | None = None
+    webhook: "WebhookBody | None" = None
+
+
+class WebhookBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Who is told of the end of the run. What signs it is the server's, so there is no secret here."""
+
+    url: str
 
 
 class StopBody(msgspec.Struct):
@@ -145,6 +152,16 @@ class ProcessView(msgspec.Struct):
     cpu_s: float
 
 
+class WebhookView(msgspec.Struct, kw_only=True):
+    """How far it came to tell the webhook of the run's end. `url` is without its query."""
+
+    url: str
+    state: Literal["pending", "delivered", "given_up"]
+    tries: int
+    error: str | None
+    told_at: float | None
+
+
 class RunView(msgspec.Struct, kw_only=True):
     """The run object. `exit` and `containment` are null until known, `process` once the run is over.
 
@@ -177,6 +194,7 @@ class RunView(msgspec.Struct, kw_only=True):
     next_attempt_at: float | None
     first_crash: Crash | None
     last_crash: Crash | None
+    webhook: WebhookView | None
     rung: str | None
 
 

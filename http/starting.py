@@ -27,6 +27,8 @@ CODES = (
     "agent_not_found",
     "run_not_found",
     "idempotency_key_conflict",
+    "run_not_live",
+    "tree_full",
     "queue_full",
     "agent_quarantined",
     "shutting_down",
@@ -121,6 +123,7 @@ def start_command(call: Call, body: StartBody, key: str | None, body_hash: bytes
         on_conflict=body.on_conflict,
         priority=body.priority or 0,
         history=body.history,
+        webhook=inputs.webhook(body, settings.webhooks),
     )
     try:
         size = len(wire.encode(command))

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from ..actors import procfs
 from ..actors.journal.reader import Reader
 from ..actors.records import RunRecord, Usage
-from .schemas import ProcessView, RunView
+from . import webhook_address
+from .schemas import ProcessView, RunView, WebhookView
 
 
 async def of_all(journal: Reader, records: Sequence[RunRecord]) -> list[RunView]:
@@ -48,7 +49,22 @@ def _view(record: RunRecord) -> RunView:
         next_attempt_at=record.next_attempt_at,
         first_crash=record.first_crash,
         last_crash=record.last_crash,
+        webhook=_webhook(record),
         rung=record.rung,
+    )
+
+
+def _webhook(record: RunRecord) -> WebhookView | None:
+    webhook = record.webhook
+    if webhook is None:
+        return None
+    url = webhook_address.shown(webhook.url)
+    return WebhookView(
+        url=url,
+        state=webhook.state,
+        tries=webhook.tries,
+        error=webhook.error,
+        told_at=webhook.told_at,
     )
 
 

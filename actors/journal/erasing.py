@@ -18,6 +18,7 @@ DELETE_RUN = (
     "DELETE FROM run WHERE key = ?",
     "DELETE FROM given WHERE run = ?",
     "DELETE FROM command WHERE run = ?",
+    "DELETE FROM delivery WHERE run = ?",
 )
 DELETE_KEYS = "DELETE FROM idempotency WHERE run = ?"
 ERASED = "SELECT run, run_id FROM erased ORDER BY run LIMIT ?"

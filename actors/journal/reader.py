@@ -28,6 +28,9 @@ BATCHES = (
 )
 LAST = "SELECT last, data FROM batch WHERE run = ? ORDER BY first DESC LIMIT 1"
 
+DUE = "SELECT record FROM delivery JOIN run ON run.key = delivery.run WHERE due <= ? ORDER BY due LIMIT ?"
+NEXT_DUE = "SELECT min(due) FROM delivery WHERE due > ?"
+
 #: Filters of `runs`, the one that leaves fewest rows first; an ended status comes after all of them.
 FILTERS = ("parent_run_id", "session_id", "status", "owner", "agent")
 MATCHES = {name: f"AND {name} = ?" for name in FILTERS}
@@ -124,6 +127,15 @@ class Reader:
         """The number of the newest change of a run that is there."""
         changed: int = self._database.execute(LAST_CHANGE).fetchone()[0]
         return changed
+
+    def due(self, now: float, limit: int) -> list[RunRecord]:
+        """At most `limit` runs whose end is to be told to a webhook by now (Unix seconds), the longest due first."""
+        return [codec.decode_record(row[0]) for row in self._database.execute(DUE, (now, limit)).fetchall()]
+
+    def next_due(self, now: float) -> float | None:
+        """When the next of them is, after now."""
+        due: float | None = self._row(NEXT_DUE, now)[0]
+        return due
 
     def batches(self, key: int, after: int, max_bytes: int) -> list[Batch]:
         """The run's batches in order from the one that holds event `after` + 1; the caller cuts its head.

@@ -78,6 +78,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE idempotency ADD COLUMN run_id TEXT NOT NULL DEFAULT ''",
         "UPDATE idempotency SET run_id = ifnull((SELECT run_id FROM run WHERE key = idempotency.run), '')",
     ),
+    (
+        # Ended runs whose end is still to be told to a webhook, and when that is tried next (Unix seconds).
+        "CREATE TABLE delivery (run INTEGER PRIMARY KEY, due REAL NOT NULL)",
+        "CREATE INDEX delivery_by_due ON delivery (due)",
+    ),
 )
 
 VERSION = len(MIGRATIONS)

@@ -34,6 +34,9 @@ UNENDED = (
 )
 APPEND = "INSERT INTO batch (run, first, last, data, upto) VALUES (?, ?, ?, ?, ?)"
 LAST_SEQ = "SELECT last FROM batch WHERE run = ? ORDER BY first DESC LIMIT 1"
+OWE = "INSERT OR REPLACE INTO delivery (run, due) VALUES (?, ?)"
+OWED = "SELECT 1 FROM delivery WHERE run = ?"
+PAID = "DELETE FROM delivery WHERE run = ?"
 SET_META = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
 META = "SELECT value FROM meta WHERE key = ?"
 SPENT = "numbers spent"  # by deleted runs: their key and change are never given again
@@ -118,6 +121,18 @@ class Writer:
     def finish_command(self, id: str, at: float) -> None:
         """The intent was carried out at `at` (Unix seconds). An unknown id is no error."""
         self._write(intents.FINISH_COMMAND, (at, id), ROW_BYTES)
+
+    def owe(self, key: int, due: float) -> None:
+        """The run's end is to be told to its webhook, next at `due` (Unix seconds)."""
+        self._write(OWE, (key, due), ROW_BYTES)
+
+    def owes(self, key: int) -> bool:
+        """Whether that is still to be told."""
+        return self._value(OWED, key) is not None
+
+    def paid(self, key: int) -> None:
+        """It was told, or is given up."""
+        self._write(PAID, (key,), ROW_BYTES)
 
     def set_meta(self, key: str, value: bytes) -> None:
         """Keep a fact about the journal as a whole, such as the boot it was last written in."""

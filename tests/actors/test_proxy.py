@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from runward.actors.own_address import is_own
 from runward.actors.proxy import Proxy, Tally
-from runward.actors.proxy_connection import is_own
 from runward.actors.reachable import Reachable
 from runward.config.sections import ProxySettings
 from tests.support.waiting import AT_LAST_S, until

@@ -101,11 +101,11 @@ def test_localhost_may_be_listed_by_its_name_and_no_other_name_gets_there() -> N
 
 
 def test_a_refusal_says_which_key_would_allow_it() -> None:
-    said = Reachable("x", ["a.example"]).refuses_host("b.example", 443)
+    said = Reachable("agents.x.allow_hosts", ["a.example"]).refuses_host("b.example", 443)
     assert said == 'b.example:443 is not in agents.x.allow_hosts ("b.example:443" would allow it)'
-    said = Reachable("x", ["a.example"]).refuses_host("::1", 80)
+    said = Reachable("agents.x.allow_hosts", ["a.example"]).refuses_host("::1", 80)
     assert said == '[::1]:80, a loopback address, is not in agents.x.allow_hosts ("[::1]:80" would allow it)'
-    assert Reachable("x", ["[::1]:80"]).refuses_host("::1", 80) is None
+    assert Reachable("agents.x.allow_hosts", ["[::1]:80"]).refuses_host("::1", 80) is None
 
 
 @given(st.ip_addresses(v=4))
