@@ -33,7 +33,7 @@ class Scene:
         stack.callback(os.close, tells)
         self.tally = Tally()
         self.address = listening.getsockname()
-        reachable = Reachable("a", [f"127.0.0.1:{self.port}", *more])
+        reachable = Reachable("agents.a.allow_hosts", [f"127.0.0.1:{self.port}", *more])
         self.proxy = Proxy(reachable, settings, listening, tells, self.tally)
         stop, self.stops = os.pipe()
         self.proxy.watch(stop, self.proxy.stop)

@@ -12,7 +12,9 @@ PUBLIC = "93.184.215.14"
 
 
 def refused(host: str, address: str, port: int, *entries: str, own: bool = False) -> str | None:
-    return Reachable("a", entries).refuses_address(plain(ip_address(address)), port, host, own)
+    return Reachable("agents.a.allow_hosts", entries).refuses_address(
+        plain(ip_address(address)), port, host, own
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,7 @@ def refused(host: str, address: str, port: int, *entries: str, own: bool = False
     ],
 )
 def test_who_may_be_asked_for(host: str, port: int, entries: list[str], allowed: bool) -> None:
-    assert (Reachable("a", entries).refuses_host(host, port) is None) is allowed
+    assert (Reachable("agents.a.allow_hosts", entries).refuses_host(host, port) is None) is allowed
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,7 @@ async def test_the_run_object_of_an_ended_run(facade: Running, supervisor: FakeS
                  "survivors": [], "max_rss_bytes": 5, "cpu_s": 0.5, "stderr_tail": None, "network": None},
         "containment": {"kill": "K3", "applied": {"memory": "cgroup"}, "missing": ["files"]},
         "process": None, "next_attempt_at": None, "first_crash": None, "last_crash": None, "rung": None,
+        "webhook": None,
     }  # fmt: skip
 
 
