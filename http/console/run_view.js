@@ -23,7 +23,12 @@ export class RunView {
     this.mayAct = mayAct;
     this.hooks = { onclose, onkill, onforget, onnews, tell };
     const after = Math.max(0, entry.run.last_seq - BACKLOG);
-    this.transcript = new Transcript({ mayAct, after, onanswer: (request, choice) => this.#answer(request, choice) });
+    this.transcript = new Transcript({
+      mayAct,
+      after,
+      onanswer: (request, choice) => this.#answer(request, choice),
+      onguide: (input) => this.#guide(input),
+    });
     this.panes = { events: this.transcript, log: new LogPane(this.id), stack: new StackPane(this.id), record: new RecordPane() };
     this.held = new Held();
     this.ladder = new Ladder();
@@ -92,6 +97,7 @@ export class RunView {
       {},
       el("div", { class: "name" }, this.mark.node, title, copy, el("span", { class: "space" }), acts, closing),
       this.times,
+      parentOf(this.entry.run),
     );
   }
 
@@ -169,10 +175,24 @@ export class RunView {
     return ask("POST", pathOf(this.id, "approval"), { choice, request_id: requestId });
   }
 
+  async #guide(input) {
+    try {
+      await ask("POST", pathOf(this.id, "steer"), { input });
+      return true;
+    } catch (error) {
+      this.hooks.tell(error.message);
+      return false;
+    }
+  }
+
   async #copy() {
     await navigator.clipboard?.writeText(this.id).catch(() => {});
     this.hooks.tell(`${this.id} copied`);
   }
+}
+
+function parentOf({ parent_run_id: parent }) {
+  return parent ? el("p", { class: "times" }, "begun by ", el("a", { href: `#${parent}` }, shortId(parent))) : null;
 }
 
 function timesOf(run, over) {
@@ -181,7 +201,6 @@ function timesOf(run, over) {
   parts.push(over ? `lived ${duration(run.ended_at - began)}` : duration(Date.now() / 1000 - began));
   if (run.attempt > 1) parts.push(`attempt ${run.attempt}`);
   if (run.session_id && run.session_id !== run.run_id) parts.push(`session ${run.session_id}`);
-  if (run.parent_run_id) parts.push(`child of ${shortId(run.parent_run_id)}`);
   if (run.process?.pid) parts.push(`pid ${run.process.pid}`);
   return parts.join(" · ");
 }

@@ -5,11 +5,13 @@
 
 import { el, setText } from "./dom.js";
 import { Question } from "./question.js";
-import { bytes, cause, clock, duration, precisely, stateWord } from "./words.js";
+import { bytes, cause, clock, duration, precisely, shortId, stateWord } from "./words.js";
 
-const MOST_BLOCKS = 1500;
-const MOST_CHARACTERS = 400_000;
-const BLOCK_CHARACTERS = 8_000;
+const MOST_BLOCKS = 1000;
+const MOST_CHARACTERS = 200_000;
+const BLOCK_CHARACTERS = 4_000;
+const FRESH_CHARACTERS = 16_000; // of words that are put up at once; who says more is too fast to be read
+const PUT_SHARE = 4; // between two times passes at least so many times what the first took
 
 const LINES = {
   "run.queued": (event) => (event.position ? `queued, ${event.position} before it` : "queued"),
@@ -22,26 +24,29 @@ const LINES = {
   "run.failed": (event) => `failed: ${cause(event)}`,
   "run.cancelled": (event) => `${stateWord("cancelled")}: ${cause(event)}`,
   "stream.gap": (event) => `events ${event.from} to ${event.to} are not kept any more`,
-  "subagent.start": (event) => `began ${event.agent} as ${event.child_run_id}`,
-  "subagent.complete": (event) => `${event.child_run_id} ended: ${event.summary ?? event.status}`,
+  "subagent.start": (event) => `began ${event.agent}`,
+  "subagent.complete": (event) => `${event.status}${event.summary ? `: ${short(event.summary)}` : ""}`,
 };
+const RUN_ID = /^run_[0-9a-f]{1,64}$/;
 const COMMON = new Set(["event", "run_id", "seq", "timestamp"]);
 
-/** A run's events on the page. `onanswer(requestId, choice)` returns a promise; `mayAct`: whether to offer buttons. */
+/** A run's events on the page. `onanswer(requestId, choice)` and `onguide(text)` return promises; `mayAct`: whether to offer buttons. */
 export class Transcript {
-  constructor({ onanswer, mayAct, after }) {
+  constructor({ onanswer, onguide, mayAct, after }) {
     this.onanswer = onanswer;
     this.mayAct = mayAct;
     this.waiting = [];
     this.questions = new Map();
     this.tools = new Map();
     this.characters = 0;
+    this.restUntil = 0;
     this.sticks = true;
     this.dropped = el("p", { class: "dropped", hidden: true });
     this.blocks = el("div", { class: "blocks" });
     this.latest = el("button", { class: "latest", type: "button", hidden: true, onclick: () => this.#toEnd() }, "To the newest");
     this.scroller = el("div", { class: "transcript", tabindex: "0", role: "region", "aria-label": "Events" }, this.dropped, this.blocks);
-    this.node = el("div", { class: "events" }, this.scroller, this.latest);
+    this.guide = mayAct ? guideForm(onguide) : null;
+    this.node = el("div", { class: "events" }, el("div", { class: "scrolled" }, this.scroller, this.latest), this.guide);
     this.scroller.addEventListener("scroll", () => this.#noteScroll(), { passive: true });
     if (after > 0) this.#tellDropped(`This is the end of it; ${after} earlier events are in the journal.`);
   }
@@ -49,12 +54,14 @@ export class Transcript {
   /** One more event. */
   add(event) {
     this.waiting.push(event);
-    if (this.waiting.length === 1) requestAnimationFrame(() => this.#flush());
+    if (this.waiting.length > 1) return;
+    setTimeout(() => requestAnimationFrame(() => this.#flush()), this.restUntil - performance.now());
   }
 
   /** Nothing more will be answered: the run is over. */
   close() {
     for (const question of this.questions.values()) question.close();
+    this.guide?.remove();
   }
 
   /** Bring up to date what tells of time. */
@@ -63,12 +70,17 @@ export class Transcript {
   }
 
   #flush() {
+    const began = performance.now();
     const events = this.waiting;
     this.waiting = [];
-    for (const event of events) this.#put(event);
+    const { shown, passed } = newest(events);
+    if (passed) this.#block("passed", `… ${passed} events went by too fast to be shown …`);
+    for (const event of shown) this.#put(event);
     this.#trim();
     if (this.sticks) this.scroller.scrollTop = this.scroller.scrollHeight;
     else this.latest.hidden = false;
+    const ended = performance.now();
+    this.restUntil = ended + PUT_SHARE * (ended - began);
   }
 
   #put(event) {
@@ -105,7 +117,7 @@ export class Transcript {
     const known = LINES[event.event];
     const told = known ? known(event) : fieldsOf(event);
     const kind = event.event.startsWith("run.") ? "milestone" : "other";
-    this.#append(kind, event, el("span", { class: "name" }, event.event), el("span", {}, told));
+    this.#append(kind, event, el("span", { class: "name" }, event.event), el("span", {}, told), linkTo(event.child_run_id));
   }
 
   #toolStarted(event) {
@@ -169,6 +181,37 @@ export class Transcript {
   #toEnd() {
     this.scroller.scrollTop = this.scroller.scrollHeight;
   }
+}
+
+/** A line in which to tell a live run something; it is emptied once the agent took it. */
+function guideForm(onguide) {
+  const line = el("input", { type: "text", "aria-label": "Guide this run", placeholder: "Guide this run …", autocomplete: "off" });
+  const send = el("button", { type: "submit" }, "Send");
+  return el("form", { class: "guide", onsubmit: take }, line, send);
+
+  async function take(event) {
+    event.preventDefault();
+    if (line.value.trim() === "") return;
+    send.disabled = true;
+    if (await onguide(line.value)) line.value = "";
+    send.disabled = false;
+  }
+}
+
+/** A link to another run; null where that is none. */
+const linkTo = (runId) => (RUN_ID.test(runId ?? "") ? el("a", { href: `#${runId}` }, shortId(runId)) : null);
+
+/** Of all that came, what can be read: of words the last ones; of everything else, as much as is kept anyway. */
+function newest(events) {
+  let [characters, others] = [0, 0];
+  const shown = [];
+  for (let n = events.length - 1; n >= 0; n -= 1) {
+    const text = events[n].delta ?? events[n].text;
+    if (typeof text === "string") characters += text.length;
+    else others += 1;
+    if (typeof text === "string" ? characters <= FRESH_CHARACTERS || shown.length === 0 : others <= MOST_BLOCKS) shown.push(events[n]);
+  }
+  return { shown: shown.reverse(), passed: events.length - shown.length };
 }
 
 function fieldsOf(event) {

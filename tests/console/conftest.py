@@ -12,7 +12,9 @@ from .seat import KEY, Seat
 AGENTS = {
     "use": agent("using", "use"),
     "asks": agent("asking", "ask"),
-    "talks": agent("asking", "between_words"),
+    "talk": agent("asking", "Talk"),
+    "parent": agent("spawning", "parent", spawn=["sleeper"]),
+    "sleeper": agent("spawning", "sleeper"),
 }
 
 

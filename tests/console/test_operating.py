@@ -78,6 +78,41 @@ def test_a_question_is_answered_by_a_button(seat: Seat) -> None:
     assert [each["choice"] for each in answered] == ["once"]
 
 
+def test_a_live_run_is_guided_and_who_takes_no_guidance_says_so(seat: Seat) -> None:
+    run_id = seat.server.client.begun("talk", "hear")
+    seat.open(run_id)
+    line = seat.detail.get_by_label("Guide this run")
+    line.fill("no")
+    line.press("Enter")
+    expect(seat.page.locator("#notes")).to_contain_text("guidance")
+    expect(line).to_have_value("no")
+    seat.watched.complaints.clear()  # Chromium's own, about the 409
+    line.fill("to the left")
+    line.press("Enter")
+    expect(seat.receipt).to_contain_text("Completed")
+    assert seat.server.client.run(run_id)["output"] == "hear: to the left"
+
+
+def test_from_a_run_one_comes_to_its_child_and_back(seat: Seat) -> None:
+    parent = seat.server.client.start("parent", '{"agent": "sleeper", "input": "x"}')
+    seat.open(parent)
+    seat.detail.locator(".blocks a").click()
+    expect(seat.detail.locator("h2")).to_contain_text("sleeper")
+    expect(seat.detail.locator(".say.message")).to_have_text("asleep")
+    seat.detail.get_by_role("link").first.click()
+    expect(seat.detail.locator("h2")).to_contain_text("parent")
+
+
+def test_a_run_that_floods_its_reader_is_killed_at_once(seat: Seat) -> None:
+    run_id = seat.server.client.begun("use", "floods_events")
+    seat.open(run_id)
+    expect(seat.detail.locator(".passed").first).to_be_visible()
+    assert seat.detail.locator(".blocks").evaluate("node => node.textContent.length") < 250_000
+    seat.press("Kill")
+    seat.page.get_by_role("dialog").get_by_role("button", name="Kill").click()
+    expect(seat.receipt).to_contain_text("Stopped: killed", timeout=5000)
+
+
 def test_what_an_agent_complains_is_in_its_log(seat: Seat) -> None:
     run_id = seat.server.client.start("use", "says hello <b>there</b>")
     seat.show("All")
@@ -127,7 +162,7 @@ def test_the_end_of_a_facade_is_outlived_without_a_reload(house: Server, browser
 
 
 def test_the_link_that_serve_prints_logs_in_and_leaves_no_trace(house: Server, browser: Browser) -> None:
-    (link,) = re.findall(r"runward: console: (\S+)", house.log)
+    (link,) = re.findall(r"console: (\S+)", house.log)
     with watched(browser, house.url) as page:
         page.page.goto(link)
         expect(page.page.locator("#link")).to_have_text("live")
