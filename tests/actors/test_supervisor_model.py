@@ -108,6 +108,20 @@ class Model(RuleBasedStateMachine):
         )
         return run_id
 
+    @rule(
+        target=runs,
+        agent=st.sampled_from(["once", "again"]),
+        on_conflict=st.sampled_from([None, "reject", "interrupt", "parallel"]),
+        priority=st.integers(-10, 10),
+    )
+    def start_in_session(self, agent: str, on_conflict: Any, priority: int) -> str:
+        self.numbers += 1
+        run_id = f"run_{self.numbers}"
+        said = RunInput(input="x", session_id="s")
+        start = StartRun(f"c{self.numbers}", run_id, "alice", agent, said)
+        self.send(msgspec.structs.replace(start, on_conflict=on_conflict, priority=priority))
+        return run_id
+
     @rule(run_id=runs, mode=st.sampled_from(["interrupt", "terminate", "kill"]))
     def stop(self, run_id: str, mode: Any) -> None:
         self.numbers += 1
@@ -313,6 +327,13 @@ class Model(RuleBasedStateMachine):
             record = self.record(run_id)
             if record is not None and record.agent == "once":
                 assert attempt == 1
+
+    @invariant()
+    def in_a_session_no_two_go_on_at_once(self) -> None:
+        begun = {each.run_id for each in self.world.alive() if each.begun}
+        records = [record for run_id in begun if (record := self.record(run_id)) is not None]
+        in_turn = [each for each in records if each.session_id == "s" and each.on_conflict != "parallel"]
+        assert len(in_turn) <= 1
 
     @invariant()
     def a_stopped_run_is_not_begun_again(self) -> None:

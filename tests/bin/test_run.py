@@ -66,12 +66,16 @@ def test_detach_prints_the_id_and_does_not_follow(fake: FakeServer, runward: Run
 
 
 def test_every_option_reaches_the_server(fake: FakeServer, runward: RunCommand) -> None:
-    options = ["--session", "s", "--instructions", "be kind", "--metadata", "a=b=c", "--limit", "wall_s=1.5"]
+    options = ["--session", "s", "--on-conflict", "interrupt", "--history", "--priority", "-5"]
+    options += ["--instructions", "be kind", "--metadata", "a=b=c", "--limit", "wall_s=1.5"]
     runward("run", "echo", "hi", *options, "--limit", "memory_bytes=1e9", "--detach")
     assert fake.runs["run_0000"].body == {
         "agent": "echo",
         "input": "hi",
         "session_id": "s",
+        "on_conflict": "interrupt",
+        "history": "session",
+        "priority": -5,
         "instructions": "be kind",
         "metadata": {"a": "b=c"},
         "limits": {"wall_s": 1.5, "memory_bytes": 1_000_000_000},
@@ -101,6 +105,7 @@ def test_input_that_is_no_text_is_wrong_usage(runward: RunCommand, monkeypatch: 
         (["echo", "hi", "--limit", "wall_s=soon"], "'soon' is not a number"),
         (["echo", "hi", "--limit", "wall_s"], "not NAME=VALUE"),
         (["echo", "hi", "--metadata", "=x"], "not NAME=VALUE"),
+        (["echo", "hi", "--on-conflict", "overtake"], "overtake"),
         ([], "required: AGENT"),
     ],
 )
