@@ -247,22 +247,6 @@ def test_a_response_that_fails_says_so(client: OpenAI) -> None:
     assert "LookupError: oh" in response.error.message
 
 
-@pytest.mark.slow
-def test_a_stream_goes_on_when_the_supervisor_is_replaced(house: Server) -> None:
-    with (
-        _client(house, ALICE) as client,
-        client.chat.completions.create(model="act", messages=_say("obeys"), stream=True) as stream,
-    ):
-        chunk = next(chunk for chunk in stream if chunk.choices[0].delta.content == "ready")
-        os.kill(house.member("supervisor").pid, signal.SIGKILL)
-        until(house.client.is_healthy, AT_LAST_S, "a new supervisor")
-        house.client.stop("run_" + chunk.id.removeprefix("chatcmpl-"))
-        with pytest.raises(openai.APIError) as stopped:
-            list(stream)
-    assert stopped.value.code == "run_cancelled"
-    house.await_no_runs()
-
-
 # ── the asynchronous client ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -286,3 +270,22 @@ async def test_closing_an_asynchronous_stream_ends_the_run(later: AsyncOpenAI, h
             if chunk.choices[0].delta.content == "ready":
                 break
     assert _run_behind(house, chunk.id)["status"] == "cancelled"
+
+
+# ── and the last, as it leaves another supervisor behind ────────────────────────────────────────────────────────────
+
+
+@pytest.mark.slow
+def test_a_stream_goes_on_when_the_supervisor_is_replaced(house: Server) -> None:
+    with (
+        _client(house, ALICE) as client,
+        client.chat.completions.create(model="act", messages=_say("obeys"), stream=True) as stream,
+    ):
+        chunk = next(chunk for chunk in stream if chunk.choices[0].delta.content == "ready")
+        os.kill(house.member("supervisor").pid, signal.SIGKILL)
+        until(house.client.is_healthy, AT_LAST_S, "a new supervisor")
+        house.client.stop("run_" + chunk.id.removeprefix("chatcmpl-"))
+        with pytest.raises(openai.APIError) as stopped:
+            list(stream)
+    assert stopped.value.code == "run_cancelled"
+    house.await_no_runs()

@@ -10,12 +10,14 @@ PATIENCE_S = 20.0
 QUESTION: Any = [{"role": "user", "content": "say through the proxy"}]
 
 
-def ask(urls: str) -> dict[str, Any]:
+def ask(urls: str, run: Run) -> dict[str, Any]:
     """`urls`: a JSON list of base URLs, each asked by each client. What each answered, by URL and client."""
-    return {
-        url: {way.__name__: _outcome(way, url) for way in (by_openai, by_a_stream, by_asyncio, by_httpx)}
-        for url in json.loads(urls)
-    }
+    answers: dict[str, dict[str, str]] = {url: {} for url in json.loads(urls)}
+    for url, of_url in answers.items():
+        for way in (by_openai, by_a_stream, by_asyncio, by_httpx):
+            of_url[way.__name__] = _outcome(way, url)
+            run.emit("test.asked", way=way.__name__)  # so that nobody thinks that it hangs
+    return answers
 
 
 def wait(url: str, run: Run) -> None:
