@@ -12,7 +12,7 @@ import msgspec
 
 from .actor import Actor, Callback, Timer
 from .command_lines import StartCommand
-from .messages import ChildRefused, EventRefused, ToAgent
+from .messages import Approval, ChildRefused, EventRefused, ToAgent
 
 READ_AT_ONCE = 131_072
 PIPE_BYTES = 262_144  # what may wait in it; F_SETPIPE_SZ of fcntl(2)
@@ -85,7 +85,10 @@ class AgentLink:
 
     def tell(self, message: ToAgent | StartCommand) -> None:
         """Send it, now or when the agent has read what came before."""
-        if isinstance(message, EventRefused | ChildRefused) and len(self._unsent) > UNREAD_REFUSALS_BYTES:
+        refuses = isinstance(message, EventRefused | ChildRefused) or (
+            isinstance(message, Approval) and message.error is not None
+        )
+        if refuses and len(self._unsent) > UNREAD_REFUSALS_BYTES:
             return
         waiting = bool(self._unsent)
         self._unsent += msgspec.json.encode(message) + b"\n"

@@ -19,6 +19,7 @@ CHOICES: tuple[Choice, ...] = ("once", "session", "always", "deny")
 LONGEST_PROMPT = 8192  # characters
 LONGEST_REQUEST_BYTES = 65_536
 LONGEST_TIMEOUT_S = 1e9
+MOST_STEERS = 16  # that the agent has not answered yet
 OUTCOMES_KEPT = 64  # of guidance, for who asks again
 _LONGEST_WHY = 1000
 _OURS = frozenset({"id", "timeout_s", "event", "timestamp", "run_id", "seq", "request_id", "expires_at"})
@@ -103,10 +104,13 @@ class Desk:
         return (self._outcomes[command_id],) if command_id in self._outcomes else None
 
     def steer(self, command_id: str, text: str) -> bool:
-        """Note what the agent is to be told; False if it was noted before."""
-        new = command_id not in self._steers
-        self._steers.setdefault(command_id, text)
-        return new
+        """Note what the agent is to be told; False if it was noted before. Raises ValueError: too much waits."""
+        if command_id in self._steers:
+            return False
+        if len(self._steers) >= MOST_STEERS:
+            raise ValueError(f"{MOST_STEERS} others wait for it to take them")
+        self._steers[command_id] = text
+        return True
 
     def close_steer(self, command_id: str, why: str | None) -> str | None:
         """This became of it. Its text, if it was open."""

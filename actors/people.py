@@ -103,7 +103,8 @@ class People:
         with self._lock:
             listener = self._listener
             if listener is None:
-                self._early.append(guidance)
+                now = time.monotonic()
+                self._early = [*(each for each in self._early if each.until > now), guidance]
         if listener is not None:
             apart(lambda _: self._give(listener, guidance), "")
 

@@ -18,7 +18,8 @@ OVERDUE_S = 2.5  # by then a warden has heard of what was taken in time
 class Loop(Protocol):
     """What is needed of the warden's."""
 
-    clock: Callable[[], float]
+    def clock(self) -> float:
+        """Monotonic seconds."""
 
     def after(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         """A timer."""
@@ -61,7 +62,13 @@ class Relay:
             known = (why_not,)
         if known is not None:
             self._say(steer.command_id, known[0])
-        elif self._desk.steer(steer.command_id, steer.text):
+            return
+        try:
+            new = self._desk.steer(steer.command_id, steer.text)
+        except ValueError as error:
+            self._say(steer.command_id, str(error))
+            return
+        if new:
             until = self._loop.clock() + STEER_S
             self._to_agent(Guidance(steer.command_id, steer.text, until))
             self._loop.after(OVERDUE_S, lambda: self._overdue(steer.command_id))

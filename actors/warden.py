@@ -254,7 +254,9 @@ class Warden(Actor):
     def _why_not_steered(self) -> str | None:
         if not self._let_go:
             return "the agent has not begun"
-        return "the agent is done" if self._ending.over or self._ending.claim is not None else None
+        if self._ending.over or self._ending.claim is not None:
+            return "the agent is done"
+        return "the agent does not read what it is told" if self._link.owed else None
 
     def _abandoned(self) -> None:
         """Nobody is left to take the events or to stop the run, or will be."""

@@ -9,7 +9,7 @@ import pytest
 
 from runward.actors.actor import Actor
 from runward.actors.agent_link import APART_S, BURST_S, READ_AT_ONCE, UNREAD_REFUSALS_BYTES, AgentLink
-from runward.actors.messages import EventRefused, Interrupt
+from runward.actors.messages import Approval, EventRefused, Interrupt, ToAgent
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -94,9 +94,14 @@ def test_an_agent_that_speaks_no_more_is_closed_and_asked_no_more(ends: Ends) ->
     ends.spoken = os.dup(2)
 
 
-def test_what_an_agent_does_not_read_yet_is_kept_for_it_but_not_every_refusal(ends: Ends) -> None:
+@pytest.mark.parametrize(
+    "refusal", [EventRefused("a.b", "why " * 100), Approval(choice="deny", error="why " * 100)]
+)
+def test_what_an_agent_does_not_read_yet_is_kept_for_it_but_not_every_refusal(
+    ends: Ends, refusal: ToAgent
+) -> None:
     for _ in range(10_000):
-        ends.link.tell(EventRefused("a.b", "why " * 100))
+        ends.link.tell(refusal)
     ends.link.tell(Interrupt("stop"))
     ends.agent.setblocking(False)
     heard = b""
