@@ -1,6 +1,7 @@
 """Which waiting runs may start, and what a start does to the others of its session. Pure: no clock, no I/O.
 
-1. A slot is free when a run's end is proved, never earlier, and no cap is ever passed.
+1. A slot is free when a run's end is proved, never earlier, and no cap is ever passed. Of a run's children one uses
+   the slot of that run, so that nobody who holds one waits for another (decision 0027).
 2. Whoever waits for a cap of his own (his agent's, his key's) holds up nobody else; a slot that one of those who
    wait may have is given at once.
 3. Who may start does so in the order of ranks. A step of priority is a head start of some seconds, so no stream of
@@ -47,7 +48,7 @@ class Caps:
 
 @dataclass(slots=True)
 class Live:
-    """How many hold a slot."""
+    """How many hold a slot; `total` without those that use their parents'."""
 
     agents: Counter[str] = field(default_factory=Counter)
     owners: Counter[str] = field(default_factory=Counter)
@@ -74,11 +75,15 @@ def rank(since: float, number: int, priority: int, step_s: float) -> Rank:
 
 def may_start(run: Waiting, live: Live, caps: Caps, held_back: Collection[str] = ()) -> bool:
     """Whether there is a slot for this run. `held_back`: agents that get none."""
+    return live.total < caps.max_live and has_room_beside_slots(run, live, caps, held_back)
+
+
+def has_room_beside_slots(run: Waiting, live: Live, caps: Caps, held_back: Collection[str] = ()) -> bool:
+    """The same for a run that needs none of the slots, since it uses its parent's."""
     of_agent = caps.of_agent.get(run.agent, 0)
     of_owner = (caps.of_owner.get(run.owner, 0) or caps.per_owner) if run.owner else 0
     return (
-        live.total < caps.max_live
-        and run.agent not in held_back
+        run.agent not in held_back
         and not 0 < of_agent <= live.agents[run.agent]
         and not 0 < of_owner <= live.owners[run.owner]
     )

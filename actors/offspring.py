@@ -67,7 +67,7 @@ class Offspring:
         full = self._trees.why_full(command.parent_run_id)
         if full is not None:
             return _refusal(command, "tree_full", f"{command.parent_run_id} can have no other child: {full}")
-        return self._refuses_session(command)
+        return None if command.on_conflict == "parallel" else self._refuses_session(command)
 
     def _refuses_session(self, command: StartRun) -> Refusal | None:
         """A child that waits for the session of a run that waits for the child would wait for ever."""
@@ -234,7 +234,17 @@ def _command(parent: RunRecord, asked: SpawnRun) -> StartRun:
     """The command of a wish. Both ids follow from it, so that it is known again."""
     wish = f"spawn {parent.run_id} {asked.attempt} {asked.n}"
     run_id = f"run_{blake2b(wish.encode(), digest_size=16).hexdigest()}"
-    return StartRun(wish, run_id, parent.owner, asked.agent, asked.given, parent.run_id, asked.limits)
+    return StartRun(
+        wish,
+        run_id,
+        parent.owner,
+        asked.agent,
+        asked.given,
+        parent.run_id,
+        asked.limits,
+        on_conflict="parallel",  # who waits for a turn might wait for one that waits for this tree
+        priority=parent.priority,
+    )
 
 
 def _gone(record: RunRecord) -> ChildGone:

@@ -1,5 +1,6 @@
 """The runs that have not ended: who is there, who waits for a slot, whose turn it is in a session."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Protocol
 
@@ -51,7 +52,10 @@ class Register:
         self._runs: dict[str, LiveRun] = {}
         self._queue = RunQueue()
         self._live = Live()
-        self._holders: set[str] = set()  # who holds a slot
+        self._holders: set[str] = set()  # who holds a slot, or uses its parent's
+        self._sharing: set[str] = set()  # the latter
+        self._bearing: Counter[str] = Counter()  # parent → children that hold one or use its own
+        self._wanting: dict[str, dict[str, Waiting]] = {}  # parent → children that wait for one
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -102,7 +106,9 @@ class Register:
         ]
         return sorted(found, key=lambda run: run.record.run_id not in self._queue)
 
-    def begins_at_once(self, payer: str, agent: str, waits_for: InSession) -> bool:
+    def begins_at_once(
+        self, payer: str, agent: str, waits_for: InSession, parent_run_id: str | None = None
+    ) -> bool:
         """Whether a new run would be admitted as soon as it came. `payer`: in whose cap it counts, if in any.
         `waits_for`: its session, where it heeds that.
 
@@ -111,7 +117,8 @@ class Register:
         if waits_for.turn or waits_for.waiting:
             return False
         new = Waiting("", agent, payer, (0.0, 0), 0)
-        return admission.may_start(new, self._live, self.caps) and self.gate.room() != 0
+        may = admission.has_room_beside_slots if self._lends(parent_run_id) else admission.may_start
+        return may(new, self._live, self.caps) and self.gate.room() != 0
 
     def enter(self, run: LiveRun) -> int:
         """A run waits for a slot; its position in the queue, from 1."""
@@ -119,7 +126,10 @@ class Register:
         self._runs[run_id] = run
         if run.record.attempt > 1:
             self._take_turn(run)  # it never gave it up, whoever was the supervisor
-        self._queue.enter(self._as_waiting(run))
+        waiting = self._as_waiting(run)
+        self._queue.enter(waiting)
+        if run.record.parent_run_id is not None:
+            self._wanting.setdefault(run.record.parent_run_id, {})[run_id] = waiting
         return self._queue.position(run_id)
 
     def readmit(self, run: LiveRun) -> None:
@@ -137,9 +147,9 @@ class Register:
 
     def admit(self, held_back: Collection[str] = ()) -> Iterable[LiveRun]:
         """Runs that may start now, of agents that are not held back; each holds a slot from here on until `leave`."""
+        admitted = self._begin_in_parents_slots(held_back)
         if not len(self._queue) or self._live.total >= self.caps.max_live:
-            return []
-        admitted: list[LiveRun] = []
+            return admitted
         while found := admission.admissible(
             self._queue.ready(), self._live, self.caps, held_back, self.gate.room()
         ):
@@ -147,9 +157,32 @@ class Register:
             admitted.extend(self._begin(each.run_id) for each in found if self._queue.is_ready(each))
         return admitted
 
+    def _begin_in_parents_slots(self, held_back: Collection[str]) -> list[LiveRun]:
+        """Of each parent's children one needs no slot: else parents that hold all slots would wait for ever."""
+        begun: list[LiveRun] = []
+        for parent, children in tuple(self._wanting.items()):
+            found = next(
+                (each for each in children.values() if self._may_share(each, parent, held_back)), None
+            )
+            if found is not None:
+                begun.append(self._begin(found.run_id))
+        return begun
+
+    def _may_share(self, child: Waiting, parent: str, held_back: Collection[str]) -> bool:
+        return (
+            self._lends(parent)
+            and self._queue.is_ready(child)
+            and admission.has_room_beside_slots(child, self._live, self.caps, held_back)
+            and self.gate.room() != 0
+        )
+
+    def _lends(self, parent: str | None) -> bool:
+        """Whether its slot is free for a child of its own."""
+        return parent in self._holders and not self._bearing[parent or ""]
+
     def _begin(self, run_id: str) -> LiveRun:
         run = self._runs[run_id]
-        self._queue.leave(run_id)
+        self._leave_queue(run)
         self._hold(run)
         self.gate.took(1)
         return run
@@ -158,18 +191,43 @@ class Register:
         """It ended: its slot is free, and the turn of its session."""
         run_id = run.record.run_id
         self._runs.pop(run_id, None)
-        self._queue.leave(run_id)
+        self._leave_queue(run)
         session = session_of(run.record)
         if session is not None:
             self._queue.end_turn(session, run_id)
         if run_id in self._holders:
             self._holders.discard(run_id)
             self._live.add(run.record.agent, _payer(run.record), -1)
+            self._give_back(run)
 
     def _hold(self, run: LiveRun) -> None:
-        self._holders.add(run.record.run_id)
+        run_id, parent = run.record.run_id, run.record.parent_run_id
+        if self._lends(parent):
+            self._sharing.add(run_id)
+            self._live.total -= 1
+        if parent is not None:
+            self._bearing[parent] += 1
+        self._holders.add(run_id)
         self._live.add(run.record.agent, _payer(run.record))
         self._take_turn(run)
+
+    def _give_back(self, run: LiveRun) -> None:
+        run_id, parent = run.record.run_id, run.record.parent_run_id
+        if run_id in self._sharing:
+            self._sharing.discard(run_id)
+            self._live.total += 1
+        if parent is not None:
+            self._bearing[parent] -= 1
+            if not self._bearing[parent]:
+                del self._bearing[parent]
+
+    def _leave_queue(self, run: LiveRun) -> None:
+        run_id, parent = run.record.run_id, run.record.parent_run_id
+        self._queue.leave(run_id)
+        if parent is not None and parent in self._wanting:
+            self._wanting[parent].pop(run_id, None)
+            if not self._wanting[parent]:
+                del self._wanting[parent]
 
     def _take_turn(self, run: LiveRun) -> None:
         session = session_of(run.record)

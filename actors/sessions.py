@@ -74,7 +74,7 @@ class Sessions:
     def _begins(self, start: StartRun, on_conflict: OnConflict, session: InSession) -> bool:
         waits_for = InSession() if on_conflict == "parallel" else session
         payer = "" if start.parent_run_id is not None else start.owner
-        return self._register.begins_at_once(payer, start.agent, waits_for)
+        return self._register.begins_at_once(payer, start.agent, waits_for, start.parent_run_id)
 
     def _session(self, start: StartRun) -> InSession:
         return self._register.in_session(start.owner, start.given.session_id)

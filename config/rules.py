@@ -84,11 +84,13 @@ def _users_for_all(settings: Settings) -> Iterator[Complaint]:
     pool, most = settings.containment.uid_pool, settings.runs.max_live
     if not pool:
         return
+    if any(spec.spawn for spec in settings.agents.values()):
+        most *= settings.runs.max_tree_depth  # of a run's children one needs no slot
     first, last = (int(uid) for uid in pool.split("-"))
     if last - first < most:  # the first is that of proxies
         yield (
             "containment.uid_pool",
-            f"has fewer ids than runs may be live and one more ({most}, runs.max_live): {pool}",
+            f"has fewer ids than runs may be live ({most}, by runs.max_live and max_tree_depth) and one more: {pool}",
         )
     if last >= 2**32 - 1:
         yield "containment.uid_pool", f"goes beyond the last user id, 4294967294: {pool}"
@@ -166,7 +168,7 @@ RULES: list[tuple[Reads, Rule]] = [
     (("auth.mode", "http.host"), _open_server_is_local),
     (("auth.keys",), _keys_are_distinct),
     (("events",), _messages_hold_a_batch),
-    (("containment.uid_pool", "runs.max_live"), _users_for_all),
+    (("containment.uid_pool", "runs", "agents"), _users_for_all),
     (("runs", "agents"), _default_agent_exists),
     (("agents",), _spawns_are_sound),
 ]

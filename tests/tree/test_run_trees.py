@@ -46,7 +46,8 @@ def _config(**runs: object) -> Any:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("trees"), _config()) as server:
+    """With two slots: of a run's children one uses its own, so that no tree waits for itself."""
+    with running(tmp_path_factory.mktemp("trees"), _config(max_live=2)) as server:
         yield server
 
 
@@ -83,6 +84,13 @@ def test_usage_adds_up_to_the_parent(server: Server) -> None:
     run = _result(server.client, "parent", {"agent": "leaf", "input": "x"})
     assert run["usage"] == {"input_tokens": 11, "output_tokens": 22, "total_tokens": 33}
     assert server.client.events(run["run_id"])[-1]["usage"] == run["usage"]
+
+
+def test_parents_that_hold_all_slots_do_not_keep_their_children_from_running(server: Server) -> None:
+    client = server.client
+    asked = json.dumps({"agent": "leaf", "input": "x"})
+    runs = [client.ended(run_id) for run_id in [client.start("parent", asked) for _ in range(4)]]
+    assert {run["output"]["status"] for run in runs} == {"completed"}
 
 
 def test_an_async_agent_awaits_its_children(server: Server) -> None:
