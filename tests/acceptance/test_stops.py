@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ..support.client import Client, Json
-from ..support.rungs import PROOF, RUNGS, skip_unless_held
+from ..support.rungs import BOTH_WAYS, PROOF, skip_unless_held
 from ..support.server import Server, agent, running
 
 LONG_S = 60.0  # a grace that no test waits for
@@ -18,7 +18,7 @@ QUICK_S = 5.0  # far below the long grace, and enough on a busy machine
 RACES = 12
 
 
-@pytest.fixture(scope="module", params=RUNGS)
+@pytest.fixture(scope="module", params=BOTH_WAYS)
 def rung(request: pytest.FixtureRequest) -> str:
     return skip_unless_held(request.param)
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -10,11 +11,16 @@ import pytest
 PROOF = {"cgroup": "cgroup", "pidns": "pidns", "uid": "echild", "scope": "echild", "subreaper": "echild"}
 #: The setting → the rung's name in a run.
 LEVEL = {"cgroup": "K4", "pidns": "K3", "uid": "K2", "scope": "K1", "subreaper": "K1-"}
-#: For `parametrize`. What kills like another one, or like it and some more, is left to the slow tests.
-RUNGS = [
-    pytest.param(rung, marks=[pytest.mark.slow] if rung in ("pidns", "uid", "subreaper") else [])
-    for rung in PROOF
-]
+
+
+def _quick_on(*quick: str) -> list[Any]:
+    return [pytest.param(rung, marks=[] if rung in quick else [pytest.mark.slow]) for rung in PROOF]
+
+
+#: For `parametrize`: the best rung; what kills like it, or otherwise, is left to the slow tests.
+RUNGS = _quick_on("cgroup")
+#: The best, and the best without a namespace: for what rests on how a run is killed, and by whom.
+BOTH_WAYS = _quick_on("cgroup", "scope")
 _PROBE = "import sys; from runward.actors.containment.probe import probe; probe(sys.argv[1])"
 
 

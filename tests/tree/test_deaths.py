@@ -11,14 +11,14 @@ import pytest
 from ..support import census
 from ..support.census import Process
 from ..support.client import BrokenOff, Client, Frame, Json
-from ..support.rungs import PROOF, RUNGS, skip_unless_held
+from ..support.rungs import BOTH_WAYS, PROOF, skip_unless_held
 from ..support.server import Server, agent, running
 from ..support.waiting import AT_LAST_S, until
 
 LONG_S = 60.0
 
 
-@pytest.fixture(scope="module", params=RUNGS)
+@pytest.fixture(scope="module", params=BOTH_WAYS)
 def rung(request: pytest.FixtureRequest) -> str:
     return skip_unless_held(request.param)
 
