@@ -1,12 +1,14 @@
 """Runs that are followed to their ends, several at once; each rung on the way is told as it is reached."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from ..http.api_client import Client
 from ..http.api_types import RunInfo
 from .terminal import say
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
 
 AT_ONCE = 16  # connections; more runs are followed as others end, which delays none of them
 
@@ -21,6 +23,10 @@ def await_ends(client: Client, runs: Sequence[RunInfo], told: Told) -> Iterator[
     if len(runs) == 1:
         yield _followed(client, runs[0], told)
         return
+    # Imported late: who stops one run has no use for them, and no time.
+    import threading
+    from queue import SimpleQueue
+
     waiting: SimpleQueue[RunInfo | None] = SimpleQueue()
     ended: SimpleQueue[RunInfo | Exception] = SimpleQueue()
     for run in runs:

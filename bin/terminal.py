@@ -9,13 +9,15 @@ import re
 import sys
 from typing import TextIO
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
 
 
 def tame(text: str) -> str:
     """The text with everything that a terminal would obey made visible, new lines and tabs apart."""
-    return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    if text.isascii() and text.isprintable():
+        return text
+    return re.sub(CONTROL, lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def one_line(text: str, width: int | None = None) -> str:

@@ -1,8 +1,8 @@
 """Every request of a client, and what its answer means. Pure: the transports send these and hand back the bytes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -19,15 +19,14 @@ OPENED = range(200, 300)
 NO_CONTENT = 204
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
+class Call(NamedTuple, Generic[T]):
     """One request. `answer`: what comes back; `accepts`: a status beyond 2xx with which it may come."""
 
     method: str
     path: str
     answer: type[T]
     body: Mapping[str, Any] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     accepts: int = 0
 
 

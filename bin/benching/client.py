@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from . import jobs_events, jobs_runs, jobs_sharing, jobs_stops, jobs_streams
+from . import jobs_commands, jobs_events, jobs_runs, jobs_sharing, jobs_stops, jobs_streams
 from .connection import Refused
 from .job import Job, Result
 
@@ -19,6 +19,7 @@ JOBS: dict[str, Callable[[Job], Result]] = {
     "burns": jobs_sharing.burns,
     "stops": jobs_stops.stops,
     "kills": jobs_stops.kills,
+    "commands": jobs_commands.commands,
     "idle": jobs_sharing.idle,
     "growth": jobs_sharing.growth,
 }

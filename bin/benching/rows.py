@@ -171,6 +171,20 @@ ROWS = (
         servers=(FULL, SUBREAPER),
     ),
     Row(
+        "commands",
+        "`runward stop --grace 0` of an agent that spins, beyond the interpreter's own start",
+        "commands",
+        (
+            Figure("command to proof, p99", "proof_ms", "p99", "ms", _full(150, 100)),
+            Figure("command to proof, p50", "proof_ms", "p50", "ms"),
+            Figure("command to its own end, p50", "receipt_ms", "p50", "ms"),
+            Figure("the interpreter alone, p50", "interpreter_ms", "p50", "ms"),
+        ),
+        {"count": 20, "seconds": 20},
+        {"count": 2, "seconds": 20},
+        servers=(FULL,),
+    ),
+    Row(
         "idle",
         "live idle runs at once",
         "idle",

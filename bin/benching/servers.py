@@ -46,13 +46,17 @@ class Server:
         config.write_text(CONFIG.format(folder=folder))
         module, *words = COMMANDS[kind]
         self.kind = kind
+        self._log = folder / "log"  # what it says of each run is not for whoever reads the figures
+        log = self._log.open("wb")
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", module, *words, str(config)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+            stderr=log,
             env={name: text for name, text in os.environ.items() if not name.startswith("RUNWARD_")},
             start_new_session=True,  # ctrl-C is for us, who then end it
         )
+        log.close()
         try:
             self.address = self._listening()
         except BaseException:
@@ -82,7 +86,8 @@ class Server:
             ready, _, _ = select.select([self._process.stdout], [], [], max(until - time.monotonic(), 0))
             line = self._process.stdout.readline().decode() if ready else ""
             if not line:
-                raise CommandError(f"the {self.kind} server did not start", code="bench_failed")
+                said = self._log.read_text(errors="replace")[-2000:]
+                raise CommandError(f"the {self.kind} server did not start: {said}", code="bench_failed")
             if SAYS in line:
                 host, _, port = line.strip().partition(SAYS)[2].rpartition(":")
                 return host, int(port)
