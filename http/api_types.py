@@ -61,6 +61,16 @@ class ProcessInfo(msgspec.Struct, frozen=True):
     cpu_s: float = 0.0
 
 
+class WebhookInfo(msgspec.Struct, frozen=True):
+    """How far the server came to tell a webhook of the run's end. `url` is without its query."""
+
+    url: str
+    state: str
+    tries: int = 0
+    error: str | None = None
+    told_at: float | None = None
+
+
 class RunInfo(msgspec.Struct, kw_only=True, frozen=True):
     """The run object (CONTRACT 3) as it was when the server was asked. Times are Unix seconds.
 
@@ -92,6 +102,7 @@ class RunInfo(msgspec.Struct, kw_only=True, frozen=True):
     next_attempt_at: float | None = None
     first_crash: Crash | None = None
     last_crash: Crash | None = None
+    webhook: WebhookInfo | None = None
     rung: str | None = None
 
     @property

@@ -72,7 +72,20 @@ def test_the_rows_can_be_listed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "row", ["parallel", "flood", "streams", "fanout", "burns", "stops", "kills", "bombs", "idle", "growth"]
+    "row",
+    [
+        "parallel",
+        "flood",
+        "streams",
+        "fanout",
+        "burns",
+        "stops",
+        "kills",
+        "bombs",
+        "commands",
+        "idle",
+        "growth",
+    ],
 )
 def test_every_row_can_be_measured(row: str, tmp_path: Path) -> None:
     done = bench("--quick", "--only", row, "--json", cwd=tmp_path)
