@@ -71,10 +71,12 @@ class _Wish:
         self, client: Client, mode: StopMode | None, grace_s: float | None, reason: str | None
     ) -> None:
         self.client = client
+        self.asked_at: float | None = None  # monotonic seconds, the first time
         self._mode, self._grace_s, self._reason = mode, grace_s, reason
 
     def end(self, run_id: str) -> bool:
         """Ask for the end of one. False: it is over already."""
+        self.asked_at = self.asked_at or time.monotonic()
         try:
             if self._mode == "kill" and self._grace_s == 0:
                 self.client.ask_kill(run_id, reason=self._reason)
@@ -86,6 +88,7 @@ class _Wish:
 
     def end_all(self, filters: StopFilters) -> tuple[str, ...]:
         """Ask for the end of all that match, at once; their ids."""
+        self.asked_at = time.monotonic()
         return self.client.stop_all(mode=self._mode, grace_s=self._grace_s, reason=self._reason, **filters)
 
 
@@ -98,7 +101,7 @@ def _end(
         raise CommandError(message, ExitCode.USAGE, "usage")
     client = wish.client
     if len(typed) == 1 and (run := _end_at_once(wish, typed[0])):
-        return _await(client, [run], as_json)
+        return _await(wish, [run], as_json)
     runs = find_all(client, typed) if typed else _live(client, filters)
     live = [run for run in runs if not run.ended]
     if not yes:
@@ -107,7 +110,7 @@ def _end(
     over = [run for run in runs if run.ended]
     for run in over:
         _report(run, True, as_json)
-    code = _await(client, asked, as_json)
+    code = _await(wish, asked, as_json)
     return ExitCode.FAILED if any(map(_left_something, over)) else code
 
 
@@ -140,11 +143,11 @@ def _ask(wish: _Wish, live: list[RunInfo], filters: StopFilters | None) -> list[
     return [known.get(run_id) or wish.client.get(run_id) for run_id in wanted]
 
 
-def _await(client: Client, live: list[RunInfo], as_json: bool) -> int:
+def _await(wish: _Wish, live: list[RunInfo], as_json: bool) -> int:
     """Tell of rungs and ends until all are over; the exit code."""
     code = ExitCode.DONE
     try:
-        for run in await_ends(client, live, _telling(time.monotonic(), as_json)):
+        for run in await_ends(wish.client, live, _telling(wish.asked_at or 0.0, as_json)):
             _report(run, False, as_json)
             if _left_something(run):
                 code = ExitCode.FAILED
