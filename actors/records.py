@@ -62,6 +62,9 @@ class Kind(StrEnum):
     CONVERSATION = "conversation"
     COMMAND = "command"
     PYDANTIC_AI = "pydantic_ai"
+    LANGGRAPH = "langgraph"
+    OPENAI_AGENTS = "openai_agents"
+    SMOLAGENTS = "smolagents"
 
 
 LOWEST_PRIORITY, HIGHEST_PRIORITY = -10, 10

@@ -95,7 +95,7 @@ def preview(arguments: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """The same with pydantic's models as dicts, which is how they are output."""
+    """The same as JSON has it: pydantic's models as dicts, and text that is more than text as text."""
     dump = getattr(value, "model_dump", None)
     if callable(dump) and not isinstance(value, type):
         return dump(mode="json")
@@ -104,6 +104,8 @@ def plain(value: Any) -> Any:
             return {name: plain(each) for name, each in value.items()}
         case list() | tuple():
             return [plain(each) for each in value]
+        case str() if type(value) is not str:
+            return str(value)
         case _:
             return value
 

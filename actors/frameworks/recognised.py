@@ -19,11 +19,22 @@ class Framework(NamedTuple):
 
 _FRAMEWORKS = (
     Framework(Kind.PYDANTIC_AI, "pydantic_ai", frozenset({("pydantic_ai.agent.abstract", "AbstractAgent")})),
+    # Compiled, whatever it was before, it is one of these.
+    Framework(Kind.LANGGRAPH, "langgraph", frozenset({("langgraph.pregel.protocol", "PregelProtocol")})),
+    Framework(Kind.OPENAI_AGENTS, "openai_agents", frozenset({("agents.agent", "AgentBase")})),
+    Framework(Kind.SMOLAGENTS, "smolagents", frozenset({("smolagents.agents", "MultiStepAgent")})),
 )
 _BY_BASE = {base: framework for framework in _FRAMEWORKS for base in framework.bases}
 
 #: Modules that agents import → the extra of runward that brings them.
-_EXTRAS = {"pydantic_ai": "pydantic-ai"}
+_EXTRAS = {
+    "pydantic_ai": "pydantic-ai",
+    "langgraph": "langgraph",
+    "langchain_core": "langgraph",
+    "langchain_openai": "langgraph",
+    "agents": "openai-agents",
+    "smolagents": "smolagents",
+}
 
 
 def framework_of(target: Any) -> Framework | None:

@@ -8,7 +8,9 @@ from ..support.language_model import LanguageModel
 
 AGENTS = Path(__file__).parent / "agents"
 #: Framework → the file of its agent. Each extra is called as its framework, with a dash.
-FILES = {"pydantic_ai": "pydantic_ai_agent"}
+FILES = {name: f"{name}_agent" for name in ("langgraph", "openai_agents", "pydantic_ai", "smolagents")}
+#: Its model thinks aloud, and answers by a tool.
+THINKS = {"smolagents"}
 # Its environment has runward by itself.
 VARIABLES = {"PYTHONPATH": ""}
 

@@ -76,14 +76,17 @@ MUST_NOT_REACH: dict[str, set[str]] = {
 
 # Who alone may import a library: one outside library, one place that knows it.
 ONLY_IN: dict[str, set[str]] = {
+    "agents": {"actors.frameworks.openai_agents"},
     "aiohttp": {"http"},
     "ctypes": {"actors.containment.linux"},
     "dill": {"actors.callables"},
+    "langchain_core": {"actors.frameworks.langgraph"},
     "multiprocess": {"actors.spawning"},
     "pydantic_ai": {"actors.frameworks.pydantic_ai"},
     "psutil": {"bin"},
     "rich": {"bin"},
     "setproctitle": {"actors.birth"},
+    "smolagents": {"actors.frameworks.smolagents"},
     "sqlite3": {"actors.journal"},
     "textual": {"bin.top_screen"},
     "typer": set(),  # it costs a command 150 ms to begin

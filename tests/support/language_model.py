@@ -27,6 +27,7 @@ Json = dict[str, Any]
 #: Tokens of each answer, whatever it is: what a request used is a multiple of these.
 PROMPT_TOKENS, COMPLETION_TOKENS = 100, 7
 _SCRIPT = re.compile(r"\b(say|think|call|slow|silent|error)\b[ ]?(.*)", re.DOTALL)
+_RESULTS = ("Observation:", "Error:")  # by which smolagents tells one in a message of the user
 _LONGEST_ECHO = 200
 
 
@@ -62,8 +63,8 @@ def answer_to(body: Json) -> "AsyncIterator[Json] | int":
     """The deltas of the answer, or the status that is one."""
     last = body["messages"][-1]
     text = _text(last)
-    if last["role"] == "tool" or "Observation:" in text:
-        return _finish(body, f"done: {text[-_LONGEST_ECHO:]}")
+    if last["role"] == "tool" or any(told in text for told in _RESULTS):
+        return _finish(body, f"done: {text.rpartition('Observation:')[2].strip()[:_LONGEST_ECHO]}")
     found = _SCRIPT.search(text)
     if found is None:
         return _words(f"no script in {text[-_LONGEST_ECHO:]!r}")
@@ -78,7 +79,7 @@ def answer_to(body: Json) -> "AsyncIterator[Json] | int":
             return _call(tool, arguments or "{}")
         case "slow":
             count, pause_s = rest.split()[:2]
-            return _slowly(int(count), float(pause_s))
+            return _slowly(body, int(count), float(pause_s))
         case "silent":
             return _nothing()
         case _:
@@ -92,10 +93,13 @@ def _text(message: Json) -> str:
 
 def _finish(body: Json, text: str) -> AsyncIterator[Json]:
     """In words; or by the tool that an agent of smolagents must call to answer."""
-    offered = {tool["function"]["name"] for tool in body.get("tools") or ()}
-    if "final_answer" in offered:
+    if "final_answer" in _offered(body):
         return _call("final_answer", json.dumps({"answer": text}))
     return _words(text)
+
+
+def _offered(body: Json) -> set[str]:
+    return {tool["function"]["name"] for tool in body.get("tools") or ()}
 
 
 async def _words(text: str) -> AsyncIterator[Json]:
@@ -115,10 +119,13 @@ async def _call(tool: str, arguments: str) -> AsyncIterator[Json]:
     yield {"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": function}]}
 
 
-async def _slowly(count: int, pause_s: float) -> AsyncIterator[Json]:
+async def _slowly(body: Json, count: int, pause_s: float) -> AsyncIterator[Json]:
     for number in range(count):
         await asyncio.sleep(pause_s)
         yield {"content": f"w{number} "}
+    if "final_answer" in _offered(body):
+        async for delta in _finish(body, "that was all"):
+            yield delta
 
 
 async def _nothing() -> AsyncIterator[Json]:

@@ -123,6 +123,10 @@ def test_models_are_plain_in_whatever_they_are() -> None:
     assert plain(Model) is Model
 
 
+def test_text_of_a_type_of_its_own_is_plain_text() -> None:
+    assert type(plain({"a": [type("Text", (str,), {})("hello")]})["a"][0]) is str
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [

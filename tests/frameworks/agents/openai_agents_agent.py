@@ -1,0 +1,34 @@
+"""An agent of the OpenAI Agents SDK, as anybody would write one. It finds its model by OPENAI_BASE_URL."""
+
+import asyncio
+
+from agents import Agent, OpenAIChatCompletionsModel, function_tool
+from openai import AsyncOpenAI
+
+
+@function_tool
+def add(x: int, y: int) -> int:
+    """Add two numbers."""
+    return x + y
+
+
+@function_tool
+def fail(why: str) -> str:
+    """Raise."""
+    raise RuntimeError(why)
+
+
+@function_tool
+async def hang() -> str:
+    """Never return."""
+    await asyncio.Event().wait()
+    return "never"
+
+
+def made(*, model: str = "scripted") -> Agent:
+    """Make one when it is needed."""
+    asked = OpenAIChatCompletionsModel(model, AsyncOpenAI())
+    return Agent(name="Brief", instructions="Be brief.", model=asked, tools=[add, fail, hang])
+
+
+agent = made()
