@@ -38,7 +38,8 @@ def main(checkout: str, argv: Sequence[str]) -> int:
     # `bin/check &` in a script inherits a SIGINT that is ignored, and so would the tests, which send it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        python = bootstrap.ensure(checkout, {"dev", "smollm"})
+        extras = {"dev", "smollm", "fuzz"} if asked.slow else {"dev", "smollm"}
+        python = bootstrap.ensure(checkout, extras)
         with tempfile.TemporaryDirectory(prefix="runward-check-") as scratch:
             context = Context(checkout, python, scratch, asked.slow, asked.fix)
             strict = os.environ.get("CI", "").lower() in {"1", "true"}

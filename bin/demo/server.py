@@ -48,6 +48,11 @@ class DemoServer:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def state_dir(self) -> Path:
+        """Where the commands of this user find it, and its key."""
+        return self._folder / "state"
+
     def client(self, wait: Callable[[threading.Event, float], bool]) -> Client:
         """A client of it, once it listens. `wait` may end the wait by raising.
 
