@@ -16,7 +16,7 @@ import msgspec
 from .. import __version__
 from .errors import KINDS, RETRIED
 from .parameters import Parameter
-from .route import Content, Route, Text
+from .route import EVENT_STREAM, Content, Route, Text
 from .schemas import ErrorAnswer
 
 Json = dict[str, Any]
@@ -100,7 +100,7 @@ def _words(route: Route) -> tuple[str, str]:
     """Summary and description, from the handler's docstring; it may begin with its own method and path."""
     text = _OWN_NAME.sub("", inspect.getdoc(route.handle) or "")
     summary, _, description = text.partition("\n")
-    return summary, description.strip()
+    return summary[:1].upper() + summary[1:], description.strip()
 
 
 def _in_path(route: Route) -> list[Json]:
@@ -125,9 +125,7 @@ def _answers(route: Route, by_type: dict[int, Json]) -> Json:
 
 def _answer(content: Content, by_type: dict[int, Json]) -> Json:
     kinds = _alternatives(content)
-    texts: Json = {
-        each.media_type: {"schema": {"type": "string"}} for each in kinds if isinstance(each, Text)
-    }
+    texts: Json = {each.media_type: _text(each) for each in kinds if isinstance(each, Text)}
     shapes = [by_type[id(each)] for each in kinds if not isinstance(each, Text)]
     says = [each.says for each in kinds if isinstance(each, Text)] + [_title(shape) for shape in shapes]
     answer: Json = {"description": " Or: ".join(says) or "Nothing more to say."}
@@ -136,6 +134,11 @@ def _answer(content: Content, by_type: dict[int, Json]) -> Json:
     if texts:
         answer["content"] = texts
     return answer
+
+
+def _text(content: Text) -> Json:
+    """A stream has no schema: what 3.1 has for one is of the whole, and that has no end."""
+    return {} if content is EVENT_STREAM else {"schema": {"type": "string"}}
 
 
 def _title(shape: Json) -> str:

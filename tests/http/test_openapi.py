@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from runward.config.settings import defaults
-from runward.http import openapi
+from runward.http import openapi, reference
 from runward.http.context import Facade
 from runward.http.errors import KINDS
 from runward.http.figures import FacadeFigures
@@ -17,6 +17,7 @@ from runward.http.route import Route
 from runward.http.routes import ROUTES, application
 from runward.http.schemas import StartBody
 
+from ..layout.sources import CHECKOUT
 from .running_facade import Running
 
 DOCUMENT = openapi.document(ROUTES, "runward_1")
@@ -91,3 +92,8 @@ def test_what_is_retried_says_when() -> None:
     for operation in OPERATIONS.values():
         for status in {"429", "507"} & set(operation["responses"]):
             assert "Retry-After" in operation["responses"][status]["headers"]
+
+
+def test_the_page_that_is_made_from_it_is_up_to_date() -> None:
+    """Else: python -m runward.http.reference > docs/http-api.md."""
+    assert (CHECKOUT / "docs" / "http-api.md").read_text() == reference.markdown()
