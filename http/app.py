@@ -25,6 +25,7 @@ from .feeds import Feeds
 from .figures import FacadeFigures
 from .kept_keys import KeptKeys
 from .link import Link, new_id
+from .presence import Presence
 from .serving import Serving
 from .webhooks import Deliverer
 
@@ -88,6 +89,7 @@ async def _keep_checking(facade: Facade, webhook_secrets: list[bytes]) -> None:
         checks.create_task(metrics.keep_reporting(facade))
         checks.create_task(facade.feeds.keep_checking())
         checks.create_task(facade.changes.keep_checking())
+        checks.create_task(facade.presence.keep_checking())
         if webhook_secrets:
             checks.create_task(Deliverer(facade, webhook_secrets).keep_delivering())
 
@@ -103,6 +105,7 @@ def _facade(start: FacadeStart, link: Link, journal: Reader, port: int) -> Facad
         changes=Changes(link, journal),
         journal=journal,
         keys=keys,
+        presence=Presence(keys),
         sessions=Sessions(start.cookie_secret, settings.auth.session_s, keys, time.time),
         token=OneTimeToken(
             start.link_token_hash, Path(start.state_dir, LINK_NOTE), settings.auth.link_s, time.time

@@ -23,7 +23,8 @@ def known(facade: Facade, handle: Callable[[Call], Awaitable[web.StreamResponse]
         if asker.ambient and request.method not in _SAFE_METHODS:
             trusted = facade.settings.http.cors_origins if asker is ANYONE else ()
             check_same_origin(request, trusted)
-        return await handle(Call(request, asker, facade))
+        with facade.presence.here(asker, request.transport):
+            return await handle(Call(request, asker, facade))
 
     return handler
 

@@ -16,6 +16,7 @@ from .errors import Problem
 from .feeds import Feeds
 from .figures import FacadeFigures
 from .link import Link
+from .presence import Presence
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Facade:
     changes: Changes
     journal: Reader
     keys: Keys
+    presence: Presence
     sessions: Sessions
     token: OneTimeToken
     cookie: str

@@ -8,6 +8,7 @@ import pytest
 
 from runward.bin.main import main
 
+from ..support.client import BrokenOff
 from ..support.server import Server, running
 from .conftest import Ended
 
@@ -152,6 +153,18 @@ def test_a_key_counts_from_its_making_to_its_revocation(runward: Operator) -> No
     runward("keys", "revoke", "ann", "--yes")
     assert ann.ask("GET", "/v1/runs").status == 401
     assert runward.client.run(run_id)["status"] == "running"
+
+
+def test_a_stream_that_is_open_is_cut_when_its_key_is_revoked(runward: Operator) -> None:
+    run_id = runward.begun("count")
+    reader = runward.server.with_key(runward("keys", "create", "reader", "--role", "read").out.strip())
+    with runward.client.stream(run_id) as stays, reader.stream(run_id) as stream:
+        stream.until("message.delta")
+        runward("keys", "revoke", "reader")
+        with pytest.raises(BrokenOff):
+            stream.until("run.completed")
+        runward("kill", run_id)
+        stays.until("run.cancelled")
 
 
 def test_a_key_may_do_what_its_role_may(runward: Operator) -> None:
