@@ -9,7 +9,6 @@
 4. Of one session, runs go one behind the other (`run_queue.py`).
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -50,14 +49,14 @@ class Caps:
 class Live:
     """How many hold a slot; `total` without those that use their parents'."""
 
-    agents: Counter[str] = field(default_factory=Counter)
-    owners: Counter[str] = field(default_factory=Counter)
+    agents: dict[str, int] = field(default_factory=dict)
+    owners: dict[str, int] = field(default_factory=dict)
     total: int = 0
 
     def add(self, agent: str, owner: str, runs: int = 1) -> None:
         """So many more; -1 for one whose end is proved."""
-        self.agents[agent] += runs
-        self.owners[owner] += runs
+        self.agents[agent] = self.agents.get(agent, 0) + runs
+        self.owners[owner] = self.owners.get(owner, 0) + runs
         self.total += runs
 
     def copy(self) -> "Live":
@@ -84,8 +83,8 @@ def has_room_beside_slots(run: Waiting, live: Live, caps: Caps, held_back: Colle
     of_owner = (caps.of_owner.get(run.owner, 0) or caps.per_owner) if run.owner else 0
     return (
         run.agent not in held_back
-        and not 0 < of_agent <= live.agents[run.agent]
-        and not 0 < of_owner <= live.owners[run.owner]
+        and not 0 < of_agent <= live.agents.get(run.agent, 0)
+        and not 0 < of_owner <= live.owners.get(run.owner, 0)
     )
 
 
@@ -100,12 +99,12 @@ def admissible(
 
     `most`: for how many there is memory; None: it is no matter.
     """
-    live = live.copy()
     admitted: list[Waiting] = []
     for run in waiting:
         if live.total >= caps.max_live or (most is not None and len(admitted) >= most):
             break
         if may_start(run, live, caps, held_back):
+            live = live if admitted else live.copy()
             live.add(run.agent, run.owner)
             admitted.append(run)
     return admitted

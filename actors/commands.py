@@ -116,7 +116,7 @@ class Commands:
             return decided
         allowed = limits.tightened(self._settings.agents[command.agent].limits, command.limits)
         entry = self._sessions.entry(command)
-        spare_id = self._house.spare_for(command.agent, allowed) if entry.begins else None
+        spare_id = self._house.spare_for(command.agent, allowed) if entry.takes_spare else None
         if spare_id is not None:
             command = msgspec.structs.replace(command, run_id=spare_id)
         given = command.given

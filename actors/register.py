@@ -89,7 +89,7 @@ class Register:
 
     def live(self, agent: str) -> int:
         """How many runs of this agent hold a slot."""
-        return self._live.agents[agent]
+        return self._live.agents.get(agent, 0)
 
     def in_session(self, owner: str, session_id: str | None) -> InSession:
         """The runs of this session that have not ended."""

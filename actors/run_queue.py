@@ -59,9 +59,11 @@ class RunQueue:
     def position(self, run_id: str) -> int:
         """How many of those that wait go before it, and one. Looks at all of them."""
         run = self._waiting[run_id]
-        before = sum(each.rank < run.rank for each in self._waiting.values() if not _same_line(each, run))
+        rank, place = run.rank, _place(run)
         line = [] if run.session is None else self._lines[run.session]
-        return before + sum(_place(each) < _place(run) for each in line) + 1
+        by_rank = sum([each.rank < rank for each in self._waiting.values()])
+        # In its own line it is not ranks that count.
+        return 1 + by_rank + sum((_place(each) < place) - (each.rank < rank) for each in line)
 
     def leave(self, run_id: str) -> None:
         """It waits no longer, if it did: it starts, or it ended."""
@@ -115,10 +117,6 @@ def _rank(run: Waiting) -> Rank:
 
 def _place(run: Waiting) -> tuple[bool, int]:
     return not run.jumps, run.number
-
-
-def _same_line(one: Waiting, other: Waiting) -> bool:
-    return one.session is not None and one.session == other.session
 
 
 def _remove(runs: list[Waiting], run: Waiting) -> None:

@@ -15,10 +15,13 @@ FULL_S = 1.0  # after which it may be worth another try
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """How a new run comes in. `begins`: at once, so it may take a spare. `stopped`: who it takes the turn from."""
+    """How a new run comes in. `takes_spare`: whether it may have one. `stopped`: who it takes the turn from.
+
+    Who waits for a slot is no worse off with a spare, and nobody else is; who waits for his turn may wait for long.
+    """
 
     on_conflict: OnConflict
-    begins: bool
+    takes_spare: bool
     stopped: tuple[str, ...]
     session_history: bool
 
@@ -44,7 +47,7 @@ class Sessions:
         wanted = start.history or self._settings.agents[start.agent].history
         return Entry(
             on_conflict,
-            self._begins(start, on_conflict, session),
+            _waits_for(on_conflict, session) == InSession(),
             admission.conflict(on_conflict, session).stopped,
             wanted == "session" and not start.given.history,
         )
@@ -72,8 +75,8 @@ class Sessions:
                 return None
 
     def _begins(self, start: StartRun, on_conflict: OnConflict, session: InSession) -> bool:
-        waits_for = InSession() if on_conflict == "parallel" else session
         payer = "" if start.parent_run_id is not None else start.owner
+        waits_for = _waits_for(on_conflict, session)
         return self._register.begins_at_once(payer, start.agent, waits_for, start.parent_run_id)
 
     def _session(self, start: StartRun) -> InSession:
@@ -86,6 +89,10 @@ class Sessions:
     def _most_queued(self, owner: str) -> int:
         caps = self._key_caps.get(owner)
         return (caps.max_queued if caps else 0) or self._settings.runs.max_queued_per_key
+
+
+def _waits_for(on_conflict: OnConflict, session: InSession) -> InSession:
+    return InSession() if on_conflict == "parallel" else session
 
 
 def caps_of(settings: Settings, key_caps: dict[str, KeyCaps]) -> admission.Caps:

@@ -110,7 +110,6 @@ def test_a_start_that_is_sent_again_by_its_facade_is_no_replay(house: House) -> 
 def test_a_start_that_took_a_spare_is_known_again_by_the_next_supervisor_too(
     house: House, key: str | None, tmp_path: Path
 ) -> None:
-    house.register.caps = Caps(max_live=1)
     house.spares = ["run_spare"]
     first = house.start(1, idempotency_key=key, body_hash=b"one")
     assert first.run_id == "run_spare"
@@ -120,6 +119,14 @@ def test_a_start_that_took_a_spare_is_known_again_by_the_next_supervisor_too(
     house.__init__(tmp_path / "state")  # type: ignore[misc]
     assert house.start(1, idempotency_key=key, body_hash=b"one") == first
     assert house.live() == []  # of this one: nothing was taken up
+
+
+def test_a_run_that_waits_for_its_turn_leaves_the_spare_to_others(house: House) -> None:
+    house.spares = ["run_spare"]
+    assert house.start(1, session_id="s").run_id == "run_spare"
+    house.spares = ["run_other"]
+    assert house.start(2, session_id="s").run_id == "run_2"
+    assert house.start(3, session_id="s", on_conflict="parallel").run_id == "run_other"
 
 
 def test_another_body_is_a_conflict_and_another_owner_is_not(house: House) -> None:
