@@ -4,6 +4,7 @@ Each command is a function that returns an exit code. Only the module of the com
 imported, so that `serve` doesn't carry the client and `ps` doesn't carry the configuration.
 """
 
+import gc
 import io
 import os
 import sys
@@ -153,6 +154,7 @@ def _table(name: str) -> dict[str, Command]:
 
 def _outcome(command: Command, options: dict[str, Any]) -> int:
     """The command's exit code; every way to fail has one."""
+    gc.enable()
     # An agent may say what the terminal's encoding can't.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -1,5 +1,6 @@
 """What words on a command line mean to a command's parameters."""
 
+import gc
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -7,6 +8,8 @@ import pytest
 
 from runward.bin.arguments import Argument, Option, parse
 from runward.bin.commands import commands
+from runward.bin.main import main
+from runward.bin.outcome import CommandError
 
 
 def command(
@@ -77,6 +80,18 @@ def test_a_variable_is_the_default_of_an_option(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("SOME_FOLDER", "/from/environment")
     assert parse("command", command, ["a"])["folder"] == Path("/from/environment")
     assert parse("command", command, ["a", "-f", "/from/word"])["folder"] == Path("/from/word")
+
+
+def test_garbage_is_collected_while_a_command_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    def connect(*_: object) -> None:
+        seen.append(gc.isenabled())
+        raise CommandError("seen")
+
+    monkeypatch.setattr("runward.bin.stack.connect", connect)
+    assert main(["stack", "run_1"]) == 1
+    assert seen == [True]
 
 
 @pytest.mark.parametrize("name", commands())
