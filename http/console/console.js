@@ -76,7 +76,7 @@ class Console {
       all.waiting ? `${all.waiting} ${all.waiting === 1 ? "needs" : "need"} approval` : null,
       all.queued ? `${all.queued} queued` : null,
       `CPU ${percent(all.cpu)}`,
-      `memory ${bytes(all.memory)}`,
+      bytes(all.memory),
       `${rate(all.rate)} events/s`,
     ];
     setText(byId("sums"), all.live ? told.filter(Boolean).join(" · ") : "");

@@ -9,12 +9,12 @@ import { bytes, clock, duration, lastWord, percent, rate, shortId, stateWord } f
 const COLUMNS = [
   { name: "state", title: "State", by: "state" },
   { name: "run", title: "Run", by: "agent" },
-  { name: "age", title: "Age or life", by: "created" },
+  { name: "age", title: "Age", by: "created" },
   { name: "cpu", title: "CPU", by: "cpu", descending: true },
   { name: "memory", title: "Memory", by: "memory", descending: true },
   { name: "processes", title: "Procs", by: "processes", descending: true },
   { name: "rate", title: "Events/s", by: "rate", descending: true },
-  { name: "last", title: "Last event, or how it ended" },
+  { name: "last", title: "Last event, or its end" },
 ];
 const BEYOND = 6; // rows that are kept ready above and below
 
