@@ -128,6 +128,7 @@ SMOKE = [
     ["runward", "--version"],
     ["runward", "--help"],
     ["python", "-c", "import runward.http.app, runward.actors.supervisor"],
+    ["python", "-c", "from runward.http import console; assert 'console.js' in console.assets()"],
     ["python", "-m", "runward", "demo", "--json"],
 ]
 
