@@ -182,6 +182,7 @@ def test_where_the_agent_says_so_a_question_has_no_deadline(client: Client) -> N
     assert client.ended(run_id)["output"]["choice"] == "once"
 
 
+@pytest.mark.slow
 def test_who_waits_for_a_person_is_not_idle(client: Client) -> None:
     run_id = client.start("idler", "briefly 1.8")
     assert client.ended(run_id)["output"]["timed_out"] is True

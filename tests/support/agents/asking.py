@@ -1,6 +1,5 @@
 """Agents that ask people and take guidance; what the first word of the input says, with the rest."""
 
-import asyncio
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -131,6 +130,8 @@ WAYS = {
 
 async def at_leisure(prompt: str, run: Run) -> str:
     """Asks while its loop goes on."""
+    import asyncio  # which the others here do not want
+
     question = asyncio.create_task(run.approve_async(prompt))
     await asyncio.sleep(0)
     run.emit("message.delta", delta="meanwhile")
