@@ -3,6 +3,8 @@
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -101,6 +103,16 @@ def test_a_deadline_that_passed_without_a_supervisor_is_kept_by_the_next(
     (responded,) = [event for event in events if event["event"] == "approval.responded"]
     assert (responded["choice"], responded["timed_out"]) == ("deny", True)
     assert client.run(run_id)["output"]["timed_out"] is True
+
+
+def test_other_code_takes_over_what_is_asked(house: Server, client: Client) -> None:
+    run_id, _ = _asked(client, "once sure?")
+    supervisor = house.member("supervisor").pid
+    command = [sys.executable, "-P", "-m", "runward", "restart", "--state", str(house.folder / "state")]
+    subprocess.run(command, capture_output=True, timeout=60, check=True)
+    assert house.member("supervisor").pid != supervisor
+    assert _answer(client, run_id, choice="once")[0] == 200
+    assert client.ended(run_id)["output"]["choice"] == "once"
 
 
 def test_a_run_that_dies_while_it_waits_asks_nothing_any_more(house: Server, client: Client) -> None:
