@@ -18,6 +18,7 @@ ASKED, STEERED = "approval.request", "run.steered"  # the events
 CHOICES: tuple[Choice, ...] = ("once", "session", "always", "deny")
 LONGEST_PROMPT = 8192  # characters
 LONGEST_REQUEST_BYTES = 65_536
+SHORTEST_TIMEOUT_S = 0.1  # an agent that asks and lets it expire, again and again, is slow at least
 LONGEST_TIMEOUT_S = 1e9
 MOST_STEERS = 16  # that the agent has not answered yet
 OUTCOMES_KEPT = 64  # of guidance, for who asks again
@@ -28,7 +29,7 @@ _OURS = frozenset({"id", "timeout_s", "event", "timestamp", "run_id", "seq", "re
 class _Asked(msgspec.Struct):
     prompt: Annotated[str, msgspec.Meta(max_length=LONGEST_PROMPT)]
     choices: Annotated[tuple[Choice, ...], msgspec.Meta(min_length=1, max_length=len(CHOICES))] = CHOICES
-    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_TIMEOUT_S)] | None = None
+    timeout_s: Annotated[float, msgspec.Meta(ge=SHORTEST_TIMEOUT_S, le=LONGEST_TIMEOUT_S)] | None = None
     id: Annotated[str, msgspec.Meta(max_length=128)] | None = None
 
 

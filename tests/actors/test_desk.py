@@ -90,6 +90,7 @@ def test_a_deadline_is_the_questions_own_or_the_agents_unless_it_has_none(
         {"prompt": "?", "choices": "once"},
         {"prompt": "?", "timeout_s": 0},
         {"prompt": "?", "timeout_s": -1},
+        {"prompt": "?", "timeout_s": 0.01},
         {"prompt": "?", "timeout_s": 1e12},
         {"prompt": "?", "timeout_s": "soon"},
         {"prompt": "?", "id": 7},
