@@ -96,7 +96,9 @@ async def _keep_checking(facade: Facade, webhook_secrets: list[bytes]) -> None:
 
 def _facade(start: FacadeStart, link: Link, journal: Reader, port: int) -> Facade:
     settings = start.settings
-    keys = Keys(start.api_keys, KeptKeys(start.state_dir))
+    kept = KeptKeys(start.state_dir, auditing.keys_changed)
+    kept.now()  # so that it is seen what changes from now on
+    keys = Keys(start.api_keys, kept)
     return Facade(
         settings=settings,
         state_dir=start.state_dir,

@@ -46,6 +46,11 @@ def audit(request: web.Request, response: web.StreamResponse, route: str, reques
     )
 
 
+def keys_changed(made: list[str], revoked: list[str]) -> None:
+    """Keys were made or revoked by command: by whoever may write to the state folder, whose name nobody knows."""
+    server_log.say("audit", action="keys", made=made, revoked=revoked)
+
+
 class ToServerLog(logging.Handler):
     """What libraries and our own mistakes have to say, as lines of the server's log."""
 

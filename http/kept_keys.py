@@ -23,6 +23,10 @@ LOCK = "keys.lock"
 BEGINNING = "rw_"
 
 
+#: Names that were made, and names that were revoked.
+Changed = Callable[[list[str], list[str]], None]
+
+
 class KeptKey(msgspec.Struct, frozen=True, kw_only=True):
     """One key: whose it is, what he may do, the hash that it must have, when it was made (Unix seconds)."""
 
@@ -49,12 +53,17 @@ class KeyUnknown(RunwardError):
 
 
 class KeptKeys:
-    """The keys of one state folder, for a facade that is asked often."""
+    """The keys of one state folder, for a facade that is asked often.
 
-    def __init__(self, state_dir: str) -> None:
+    `changed` is told which names were made and which revoked, once that is seen.
+    """
+
+    def __init__(self, state_dir: str, changed: Changed | None = None) -> None:
+        self._changed = changed
         self._path = os.path.join(state_dir, NAME)
         self._known: tuple[int, int, int] | None = None
         self._keys: tuple[KeptKey, ...] = ()
+        self._told: frozenset[KeptKey] | None = None
 
     def now(self) -> tuple[KeptKey, ...]:
         """Those of now. Costs one stat(2) while nothing changes. None, where the file can't be read: better nobody
@@ -65,9 +74,19 @@ class KeptKeys:
             seen = found.st_ino, found.st_mtime_ns, found.st_size
             if seen != self._known:
                 self._keys, self._known = read(Path(self._path)), seen
+                self._tell()
+        except FileNotFoundError:
+            self._keys, self._known = (), None
+            self._tell()
         except (OSError, KeysUnusable):
             self._keys, self._known = (), None
         return self._keys
+
+    def _tell(self) -> None:
+        before, self._told = self._told, frozenset(self._keys)
+        if self._changed is not None and before is not None and before != self._told:
+            made = sorted(key.name for key in self._told - before)
+            self._changed(made, sorted(key.name for key in before - self._told))
 
 
 def read(path: Path) -> tuple[KeptKey, ...]:

@@ -1,10 +1,13 @@
 """What the server's log says of who did what, and what it never says."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from runward.http import kept_keys
 
 from ..support.client import Client
 from ..support.keys import ALICE, AUTH, OPERATOR, READER
@@ -82,3 +85,14 @@ def test_no_key_and_nothing_of_a_run_is_in_it(house: Server) -> None:
     said(house, message="run completed")
     for secret in (*SECRETS, ALICE, READER, OPERATOR, "wrong"):
         assert secret not in house.log.replace("wrong-1", "")
+
+
+def test_keys_that_are_made_and_revoked_by_command_are_told_of(house: Server) -> None:
+    key, _ = kept_keys.create(house.folder / "state", "ci", "read", time.time())
+    assert house.with_key(key).ask("GET", "/v1/runs").status == 200
+    (made,) = said(house, action="keys", made=["ci"])
+    assert made["revoked"] == []
+    kept_keys.revoke(house.folder / "state", "ci")
+    assert house.with_key(key).ask("GET", "/v1/runs").status == 401
+    said(house, action="keys", revoked=["ci"])
+    assert key not in house.log
