@@ -33,6 +33,7 @@ _EXTRAS = {
     "langchain_core": "langgraph",
     "langchain_openai": "langgraph",
     "agents": "openai-agents",
+    "run_agent": "hermes",
     "smolagents": "smolagents",
 }
 

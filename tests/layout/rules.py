@@ -85,11 +85,13 @@ ONLY_IN: dict[str, set[str]] = {
     "pydantic_ai": {"actors.frameworks.pydantic_ai"},
     "psutil": {"bin"},
     "rich": {"bin"},
+    "run_agent": {"actors.hermes"},
     "setproctitle": {"actors.birth"},
     "smolagents": {"actors.frameworks.smolagents"},
     "sqlite3": {"actors.journal"},
     "textual": {"bin.top_screen"},
     "typer": set(),  # it costs a command 150 ms to begin
+    "tools": {"actors.hermes"},
     "xllamacpp": {"actors.smollm"},
     "yarl": {"http"},
     "zmq": {"actors.mailbox"},

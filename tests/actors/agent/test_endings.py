@@ -150,3 +150,18 @@ def test_a_framework_that_is_not_installed_is_named_with_its_extra(warden: Warde
     assert life.end() == 1
     assert life.claim["claim"] == "start_failed"
     assert life.claim["error"].endswith(" (pip install 'runward[pydantic-ai]')")
+
+
+def test_hermes_that_is_not_installed_is_named_with_its_extra(warden: Warden) -> None:
+    where = {"base_url": "http://127.0.0.1:1/v1", "api_key": "none"}
+    life = warden.run_to_end("runward.actors.hermes:Agent", options=where)
+    assert life.end() == 1
+    assert life.claim["claim"] == "start_failed"
+    assert life.claim["error"].endswith(" (pip install 'runward[hermes]')")
+
+
+def test_hermes_without_a_model_says_what_to_set(warden: Warden) -> None:
+    life = warden.run_to_end("runward.actors.hermes:Agent", options={"api_key": "none"})
+    assert life.claim["claim"] == "start_failed"
+    assert "OPENAI_BASE_URL" in life.claim["error"]
+    assert life.claim["error"].endswith("base_url is missing")
