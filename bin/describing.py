@@ -14,6 +14,13 @@ def event(event: Event) -> str:
     return f"{event.event}  {fields}".rstrip()
 
 
+def how_to_answer(event: Event) -> str:
+    """For whoever reads an `approval.request`: the command that answers it."""
+    choices = "|".join(map(str, event.fields.get("choices", ())))
+    request_id = event.fields.get("request_id")
+    return f"answer it: runward approve {event.run_id} {choices} --request {request_id}"
+
+
 def receipt(run: RunInfo) -> str:
     """How a run ended and what proves it, on one line."""
     end = f"{run.run_id} {run.status}"

@@ -113,6 +113,8 @@ def _show_event(event: Event, output: Output, quiet: bool) -> None:
             pass
         case name if name not in UNTOLD:
             output.beside(describing.event(event))
+            if name == "approval.request":
+                output.beside(describing.how_to_answer(event))
 
 
 def _conclude(ended: RunInfo, output: Output) -> None:

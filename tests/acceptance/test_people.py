@@ -323,6 +323,20 @@ def test_the_command_line_answers_and_steers(house: Server, client: Client) -> N
     assert "has ended" in _said(house, "steer", run_id, "left", code=1)
 
 
+def test_who_follows_a_run_on_the_command_line_is_told_how_to_answer(house: Server, client: Client) -> None:
+    command = [sys.executable, "-P", "-m", "runward", "run", "asks", "deep sure?"]
+    environment = {**os.environ, "RUNWARD_URL": house.url, "RUNWARD_API_KEY": "none"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as following:
+        assert following.stderr is not None
+        hint = next(line for line in iter(following.stderr.readline, "") if "answer it:" in line)
+        words = hint.split("runward ")[1].replace("once|session|always|deny", "session").split()
+        _said(house, *words)
+        said, _ = following.communicate(timeout=AT_LAST_S)
+    assert said == "session\n"
+
+
 def _said(house: Server, *words: str, code: int = 0) -> str:
     environment = {**os.environ, "RUNWARD_URL": house.url, "RUNWARD_API_KEY": "none"}
     ended = subprocess.run(
