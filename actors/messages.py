@@ -111,8 +111,8 @@ class AskStack(Message, frozen=True, tag="ask_stack"):
 class AskFigures(Message, frozen=True, tag="ask_figures"):
     """How does everything stand, in figures? And this is what the asking facade counted. Answered by `FiguresTold`.
 
-    `life`: a name that no other facade process has. `counters`: since it began; `gauges`: now. Not `wanted`: it only
-    reports.
+    `life`: the facade's name, "/", and what no other process has. `counters`: since it began; `gauges`: now.
+    Not `wanted`: it only reports.
     """
 
     id: str

@@ -22,10 +22,10 @@ class Report(NamedTuple):
 
 
 class Reported:
-    """The facades' figures. A life is one facade process, by a name that no other has."""
+    """The facades' figures. A life is one facade process: the facade's name, "/", and what no other life has."""
 
     def __init__(self) -> None:
-        self._lives: dict[str, Report] = {}
+        self._lives: dict[str, Report] = {}  # the one that reported last is the last
         self._past: Series = {}
 
     def take(self, life: str, counters: Mapping[str, float], gauges: Mapping[str, float], now: float) -> None:
@@ -39,5 +39,6 @@ class Reported:
     def series(self, now: float) -> Series:
         """The figures of all of them."""
         counted = [report.counters for report in self._lives.values()]
-        present = [report.gauges for report in self._lives.values() if now - report.at < FRESH_S]
+        newest = {life.partition("/")[0]: report for life, report in self._lives.items()}
+        present = [report.gauges for report in newest.values() if now - report.at < FRESH_S]
         return summed([self._past, *counted, *present])

@@ -12,8 +12,8 @@ class FacadeFigures:
     """Of one facade process: the `index`th, which this server has started so often. `life` is its alone."""
 
     def __init__(self, index: int, starts: int) -> None:
-        self.life = uuid4().hex
         self._name = f"facade {index}"
+        self.life = f"{self._name}/{uuid4().hex}"
         self._starts = starts
         self._answers: Counter[tuple[str, str, int]] = Counter()
 

@@ -179,3 +179,25 @@ def test_the_figures_are_those_of_all_facades_whichever_is_asked(
 
 def _starts_answered(client: Client) -> float:
     return figures(client).of("runward_http_requests_total", method="POST", route="/v1/runs", status="404")
+
+
+def test_a_kill_and_the_death_of_one_of_our_processes_are_counted(house: Server, client: Client) -> None:
+    before = figures(client)
+    run_id = client.begun("act", "obeys")
+    client.kill(run_id)
+    client.ended(run_id)
+    victim = house.member("facade 2").pid
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: house.member("facade 2").pid != victim, AT_LAST_S, "another facade 2")
+    starts = partial(_figure, client, "runward_process_starts_total", process="facade 2")
+    was = before.of("runward_process_starts_total", process="facade 2")
+    until(lambda: starts() == was + 1, AT_LAST_S, "the report of the new facade 2")
+    for name, labels in (
+        ("runward_run_kill_seconds_count", {}),
+        ("runward_runs_ended_total", {"reason": "killed"}),
+    ):
+        assert figures(client).of(name, **labels) == before.of(name, **labels) + 1, name
+
+
+def _figure(client: Client, name: str, **labels: str) -> float:
+    return figures(client).of(name, **labels)

@@ -69,6 +69,14 @@ def test_the_newest_report_of_a_life_counts_and_those_of_lives_that_are_over_sta
     assert reported.series(FRESH_S + 1) == {"asked": 14, "open": 2}
 
 
+def test_what_a_facade_had_is_what_the_one_in_its_place_has() -> None:
+    reported = Reported()
+    reported.take("facade 1/a", {"asked": 1}, {"open": 5}, now=0.0)
+    reported.take("facade 2/b", {"asked": 1}, {"open": 1}, now=0.0)
+    reported.take("facade 1/c", {"asked": 1}, {"open": 2}, now=0.1)
+    assert reported.series(0.2) == {"asked": 3, "open": 3}
+
+
 def test_however_many_facades_came_and_went_nothing_that_they_counted_is_lost() -> None:
     reported = Reported()
     for life in range(MOST_LIVES * 2):
