@@ -139,11 +139,16 @@ class Console {
       onclose: () => this.#leaveRun(),
       onkill: (run) => this.#kill(run),
       onforget: (run) => this.#forget(run),
-      onnews: () => this.runs.refresh(entry.run.run_id).catch((error) => tell(error.message)),
+      onnews: () => this.runs.refresh(entry.run.run_id).catch((error) => error.status === 404 && this.#isGone(error)),
     });
     byId("house").classList.add("split");
     this.table.mark(entry.run.run_id);
     this.detail.title.focus({ preventScroll: true });
+  }
+
+  #isGone(error) {
+    tell(error.message);
+    this.#leaveRun();
   }
 
   #leaveRun() {

@@ -14,7 +14,7 @@ const ENDS = new Set(["run.completed", "run.failed", "run.cancelled"]);
 
 /**
  * Shown in `place` until `close`. `entry` is the model's. `onclose()`, `onkill(run)`: ask for a kill; `onnews()`: the
- * run ended, so look at it again; `onforget(run)`; `tell(text)`: a short note.
+ * run may have ended, so look at it again; `onforget(run)`; `tell(text)`: a short note.
  */
 export class RunView {
   constructor(place, entry, { mayAct, onclose, onkill, onforget, onnews, tell }) {
@@ -75,8 +75,9 @@ export class RunView {
         this.hooks.onnews();
       },
       onstate: (state) => {
-        // 204 refuses, too: all is told. So does a run that is gone.
-        if (state === "refused" && this.entry.over) this.stream.close();
+        if (state !== "refused") return;
+        if (this.entry.over) this.stream.close(); // a 204: all is told
+        this.hooks.onnews(); // or the run is gone
       },
     });
   }

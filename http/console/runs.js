@@ -12,7 +12,7 @@ const SAMPLES = 60;
 const SAMPLE_MS = 900; // closer ones would tell more of their own error than of the run
 const ASK_EVERY_MS = 2000;
 const ASKING_SHARE = 5; // between two rounds of questions pass at least so many times what one took
-const MOST_OVER = 5000; // of ended runs that are kept here
+const MOST = 5000; // runs that are kept here; then the oldest ended ones go
 const LIVE = ["running", "queued", "stopping", "waiting_for_approval"];
 
 /** One run: `run` as the API told it last; `cpu` (share of one), `rate` (events/s), null while unknown. */
@@ -66,6 +66,7 @@ export class Runs {
     this.onchange = onchange;
     this.onstate = onstate;
     this.onproblem = onproblem;
+    this.trimmed = false;
     this.before = null; // cursor of the next older page; null: there is none, or it is not known yet
     this.loadingOlder = false;
   }
@@ -114,7 +115,7 @@ export class Runs {
 
   /** One more page of what is older, if there is one. */
   async older() {
-    if (this.before === null || this.loadingOlder || this.entries.size > MOST_OVER) return;
+    if (this.before === null || this.loadingOlder || this.entries.size >= MOST) return;
     this.loadingOlder = true;
     await this.#guarded(async () => {
       const page = await ask("GET", `/v1/runs?limit=${PAGE}&before=${encodeURIComponent(this.before)}`);
@@ -129,20 +130,25 @@ export class Runs {
     return this.before === null;
   }
 
+  /** The newest runs and all live ones; then those that went on while nobody listened are asked for one by one. */
   async #load() {
     const page = await ask("GET", `/v1/runs?limit=${PAGE}`);
-    if (this.before === null) this.before = page.next;
-    this.#take(page.data, "list");
-    if (page.has_more) for (const status of LIVE) await this.#every(status, "list");
+    if (this.before === null && !this.trimmed) this.before = page.next;
+    const seen = new Set(this.#take(page.data, "list"));
+    if (page.has_more) for (const status of LIVE) (await this.#every(status, "list")).forEach((id) => seen.add(id));
+    const unheard = [...this.entries.values()].filter((entry) => !entry.over && !seen.has(entry.run.run_id));
+    for (const { run } of unheard) await this.refresh(run.run_id).catch(unlessGone);
   }
 
   async #every(status, kind) {
+    const seen = [];
     let before = "";
     do {
       const page = await ask("GET", `/v1/runs?status=${status}&limit=${PAGE}${before}`);
-      this.#take(page.data, kind);
+      seen.push(...this.#take(page.data, kind));
       before = page.next === null ? null : `&before=${encodeURIComponent(page.next)}`;
     } while (before !== null);
+    return seen;
   }
 
   #take(runs, kind) {
@@ -152,7 +158,17 @@ export class Runs {
       if (!entry) this.entries.set(run.run_id, (entry = new Entry(run)));
       entry.update(run, at);
     }
+    if (this.entries.size > 1.2 * MOST) this.#trim();
     if (runs.length) this.onchange(kind);
+    return runs.map((run) => run.run_id);
+  }
+
+  #trim() {
+    const over = [...this.entries.values()].filter((entry) => entry.over);
+    over.sort((a, b) => a.run.created_at - b.run.created_at);
+    for (const { run } of over.slice(0, this.entries.size - MOST)) this.entries.delete(run.run_id);
+    this.trimmed = true;
+    this.before = null; // what is older than the gap is not asked for
   }
 
   #askAgain(afterMs) {
@@ -177,6 +193,10 @@ export class Runs {
       this.onproblem(error);
     }
   }
+}
+
+function unlessGone(error) {
+  if (!(error instanceof ApiError && error.status === 404)) throw error;
 }
 
 function push(numbers, number) {

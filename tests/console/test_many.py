@@ -38,6 +38,12 @@ async ([act, argument]) => {
 }
 """
 
+# How long the server took for each page of the list, sorted.
+ASKED = """
+performance.getEntriesByType("resource").filter(({ name }) => name.includes("status=running"))
+  .map(({ duration }) => duration).sort((a, b) => a - b)
+"""
+
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -74,6 +80,10 @@ def test_the_table_of_500_live_runs_answers_within_100_ms(
             record_property(act, f"{times_ms[len(times_ms) // 2]:.0f} ms, at most {times_ms[-1]:.0f}")
         all_ms = [time_ms for times_ms in took.values() for time_ms in times_ms]
         p95_ms = quantiles(all_ms, n=20)[-1]
+        asked_ms = page.evaluate(ASKED)
+        record_property(
+            "a page of the list", f"{asked_ms[len(asked_ms) // 2]:.0f} ms, {len(asked_ms)} asked for"
+        )
         record_property("p95", f"{p95_ms:.0f} ms of {len(all_ms)}")
         assert p95_ms < MOST_MS, took
         watching.assert_quiet()

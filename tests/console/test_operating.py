@@ -161,6 +161,51 @@ def test_the_end_of_a_facade_is_outlived_without_a_reload(house: Server, browser
         house.client.ended(run_id)
 
 
+def test_what_happened_while_the_network_was_away_is_shown_when_it_is_back(
+    house: Server, browser: Browser
+) -> None:
+    ends, goes = (house.client.begun("count", "for ever") for _ in range(2))
+    with watched(browser, house.url) as page:
+        seat = Seat(page, house)
+        seat.log_in()
+        expect(seat.row(ends)).to_be_visible()
+        page.page.context.set_offline(True)  # which lets go of no stream that is there,
+        facade = house.member("facade 1").pid
+        os.kill(facade, signal.SIGKILL)  # and this does
+        expect(seat.page.locator("#link")).not_to_have_text("live")
+        until(lambda: house.client.is_healthy(), AT_LAST_S, "another facade")
+        house.client.kill(ends, wait=True)
+        house.client.kill(goes, wait=True)
+        assert house.client.ask("DELETE", f"/v1/runs/{goes}").status == 204
+        later = house.client.begun("count", "for ever")
+        page.page.context.set_offline(False)
+        expect(seat.row(later)).to_be_visible()
+        expect(seat.row(ends)).to_have_count(0)
+        expect(seat.row(goes)).to_have_count(0)
+        expect(seat.page.locator("#link")).to_have_text("live")
+        house.client.kill(later, wait=True)
+        assert page.outside == []
+
+
+def test_new_code_under_a_server_changes_nothing_for_who_looks_at_it(house: Server, browser: Browser) -> None:
+    with watched(browser, house.url) as page:
+        seat = Seat(page, house)
+        seat.log_in()
+        run_id = seat.start("count", "for ever")
+        facade = house.member("facade 1").pid
+        house.signal(signal.SIGUSR2)
+        until(lambda: house.member("facade 1").pid != facade, AT_LAST_S, "the next facade")
+        said = seat.detail.locator(".say.message")
+        seen = len(said.inner_text().split())
+        expect(said).to_contain_text(f"\n{seen + 3}\n")
+        numbers = [int(each) for each in said.inner_text().split()]
+        assert numbers == list(range(1, len(numbers) + 1)), "an event is missing, or there twice"
+        seat.press("Stop")
+        expect(seat.receipt).to_contain_text("Stopped")
+        house.client.ended(run_id)
+        assert page.outside == []
+
+
 def test_the_link_that_serve_prints_logs_in_and_leaves_no_trace(house: Server, browser: Browser) -> None:
     (link,) = re.findall(r"console: (\S+)", house.log)
     with watched(browser, house.url) as page:
