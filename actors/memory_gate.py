@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from . import procfs
 from .actor import Callback, Timer
 
 RUN_BYTES = 4 << 20  # about what a run takes that has just begun; it may take more later
@@ -22,7 +21,7 @@ class MemoryGate:
         clock: Callable[[], float],
         after: Callable[[float, Callback], Timer],
         opened: Callback,
-        available: Callable[[], int | None] = procfs.available_bytes,
+        available: Callable[[], int | None],
     ) -> None:
         """`clock`: monotonic seconds. `available`: bytes; None where the kernel does not tell."""
         self._floor_bytes = floor_bytes
@@ -36,7 +35,7 @@ class MemoryGate:
         self._trying = False
 
     def room(self) -> int | None:
-        """For how many runs; None: for any number. Blocks for one read of /proc/meminfo, now and then."""
+        """For how many runs; None: for any number. Blocks for a look, now and then."""
         if not self._floor_bytes:
             return None
         now = self._clock()

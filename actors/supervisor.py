@@ -15,8 +15,9 @@ from . import birth, lifecycle, readoption, server_log, survivors, wire
 from .actor import Actor
 from .approving import Approving
 from .commands import Commands
-from .containment import walls
+from .containment import hierarchies, walls
 from .containment.holders import Holders, holders
+from .containment.memory_left import MemoryLeft
 from .containment.oom import OomKills
 from .containment.rungs import RUNGS
 from .errors import BadMessage
@@ -131,7 +132,8 @@ class Supervisor(Actor):
         self._draining = False
         self._told_changed = self.journal.changed
         runs = start.settings.runs
-        gate = MemoryGate(runs.min_available_bytes, self.clock, self.after, self.admit)
+        memory = MemoryLeft(hierarchies.of_this_process())
+        gate = MemoryGate(runs.min_available_bytes, self.clock, self.after, self.admit, memory)
         caps = caps_of(start.settings, start.key_caps)
         self._register = Register(caps, runs.priority_step_s, gate)
         self._history = SessionHistory(journal, runs, start.settings.events.max_message_bytes)

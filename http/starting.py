@@ -42,7 +42,7 @@ async def start(call: Call) -> web.StreamResponse:
     key = keyed.key_of(call.request)
     sent = await bodies.read(call.request, call.facade.settings.http.body_timeout_s)
     body, ignored = bodies.decode(sent, StartBody)
-    ignored += _drop_second_history(body)
+    ignored += _without_effect(body)
     command = start_command(call, body, key, keyed.body_hash(sent) if key is not None else b"")
     if accepting.wants_stream(call.request):
         return await _streamed(call, command, body.on_disconnect == "stop", ignored)
@@ -97,12 +97,16 @@ def _headers(accepted: RunAccepted, ignored: list[str]) -> dict[str, str]:
     return {"Location": f"/v1/runs/{accepted.run_id}", **replayed, **bodies.ignored_header(ignored)}
 
 
-def _drop_second_history(body: StartBody) -> list[str]:
-    """The request's own history wins over its session's. Names what is ignored for that."""
-    if body.conversation_history is None and not (isinstance(body.input, list) and len(body.input) > 1):
-        return []
-    asked, body.history = body.history, "none"
-    return ["history"] if asked == "session" else []
+def _without_effect(body: StartBody) -> list[str]:
+    """What of a session is asked for and means nothing: without one; or where the request's own history wins."""
+    alone = body.session_id is None
+    has_own = body.conversation_history is not None or (isinstance(body.input, list) and len(body.input) > 1)
+    ignored = ["on_conflict"] if alone and body.on_conflict is not None else []
+    if body.history == "session" and (alone or has_own):
+        ignored.append("history")
+    if has_own:
+        body.history = "none"
+    return ignored
 
 
 def start_command(call: Call, body: StartBody, key: str | None, body_hash: bytes) -> StartRun:

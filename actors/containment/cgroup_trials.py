@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from . import cgroups, linux
 from .findings import Place, Tried
-from .hierarchies import USED, Hierarchy, mounted
+from .hierarchies import USED, Hierarchy, of_this_process
 from .throwaway import refused, tried
 
 _REMOVED_WITHIN_S = 0.5  # a cgroup is busy until its dead are buried
@@ -27,21 +27,13 @@ def try_cgroups() -> tuple[dict[str, Tried], tuple[Place, ...]]:
     found: dict[str, Tried] = {"cgroup_kill": _not_there("cgroup2")}
     found |= {f"{controller}_cgroup": _not_there(controller) for controller in USED}
     places: list[Place] = []
-    for hierarchy in _mounted():
+    for hierarchy in of_this_process():
         outcomes = _try_second(hierarchy) if hierarchy.version == 2 else _try_first(hierarchy)
         found |= outcomes
         held = tuple(name for name in USED if (out := outcomes.get(f"{name}_cgroup")) and out.works)
         if held or (hierarchy.version == 2 and outcomes["cgroup_kill"].works):
             places.append(Place(hierarchy.version, _base(hierarchy), held))
     return found, tuple(sorted(places, key=lambda place: -place.version))
-
-
-def _mounted() -> list[Hierarchy]:
-    try:
-        with open("/proc/self/mountinfo") as mountinfo, open("/proc/self/cgroup") as own:
-            return mounted(mountinfo.read(), own.read())
-    except FileNotFoundError:
-        return []  # a kernel without cgroups
 
 
 def _not_there(what: str) -> Tried:

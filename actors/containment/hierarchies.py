@@ -1,4 +1,4 @@
-"""Which hierarchies of cgroups there are, and where in each this process is: cgroups(7), read from /proc. Pure.
+"""Which hierarchies of cgroups there are, and where in each this process is: cgroups(7), read from /proc.
 
 A machine has one hierarchy of version 2, or several of version 1, or both; in a container each may be cut off at
 the container's own cgroup, mounted read-only, or missing.
@@ -18,6 +18,15 @@ class Hierarchy:
     version: int
     own: str
     controllers: tuple[str, ...] = ()
+
+
+def of_this_process() -> list[Hierarchy]:
+    """Read from /proc; none on a kernel without cgroups."""
+    try:
+        with open("/proc/self/mountinfo") as mountinfo, open("/proc/self/cgroup") as own:
+            return mounted(mountinfo.read(), own.read())
+    except FileNotFoundError:
+        return []
 
 
 def mounted(mountinfo: str, own_cgroups: str) -> list[Hierarchy]:

@@ -163,6 +163,23 @@ def test_a_child_is_in_no_session_of_a_run_above_it(client: Client) -> None:
     client.stopped(parent)
 
 
+def test_a_session_s_words_mean_nothing_without_one_and_that_is_said(client: Client) -> None:
+    body = {"agent": "act", "input": "answers", "on_conflict": "reject", "history": "session", "priority": 1}
+    answer = client.ask("POST", "/v1/runs", body)
+    assert answer.headers["Runward-Ignored"] == "on_conflict, history"
+    client.ended(answer.json["run_id"])
+
+
+def test_the_next_one_begins_when_nothing_of_the_one_before_is_left(client: Client) -> None:
+    first = client.begun("narrow", "stubborn")
+    behind = client.start("narrow", "answers")
+    client.stop(first, grace_s=60)
+    assert [_status(client, run_id) for run_id in (first, behind)] == ["stopping", "queued"]
+    client.kill(first)
+    ended, began = client.ended(first), client.ended(behind)["started_at"]
+    assert (ended["exit"]["survivors"], ended["ended_at"] <= began) == ([], True)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
