@@ -1,22 +1,20 @@
-"""`runward stop` and `runward kill`: end runs, show how the stop climbs, and what proves each end."""
+"""`runward stop` and `runward kill`.
 
-import sys
+The wish to end the one run that is named is sent before anything is loaded that it does not need: a client takes
+longer to load than a kill to be done. `ending.py` then watches, and does all the rest.
+"""
+
+import os
 import time
-from collections.abc import Callable
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from ..actors.messages import StopMode
-from ..http.api_client import Client
-from ..http.api_errors import RunEnded, RunNotFound
-from ..http.api_types import RunInfo, StopFilters
-from . import describing, options
+from . import options
 from .arguments import Argument, Option
-from .ends import await_ends
-from .live_runs import live_runs
-from .naming import find_all
-from .outcome import CommandError, ExitCode, print_json
-from .server import connect
-from .terminal import confirmed, say, whisper
+from .outcome import CommandError, ExitCode
+
+PATIENCE_S = 30.0
+DONE = 200
 
 Ids = Annotated[
     list[str] | None,
@@ -26,6 +24,7 @@ Agent = Annotated[str | None, Option("--agent", help="Every run of this agent.",
 Session = Annotated[str | None, Option("--session", help="Every run of this session.")]
 All = Annotated[bool, Option("--all", "-a", help="Every run there is.")]
 Reason = Annotated[str | None, Option("--reason", help="Why; kept with the run.")]
+Mode = Literal["interrupt", "terminate", "kill"]
 
 
 def stop(
@@ -33,7 +32,7 @@ def stop(
     agent: Agent = None,
     session: Session = None,
     all_runs: All = False,
-    mode: Annotated[StopMode | None, Option(help="The rung to begin with.")] = None,
+    mode: Annotated[Mode | None, Option(help="The rung to begin with.")] = None,
     grace: Annotated[
         float | None, Option(min=0, metavar="SECONDS", help="How long each rung waits for the run.")
     ] = None,
@@ -44,8 +43,14 @@ def stop(
     state: options.State = None,
 ) -> int:
     """Stop runs: ask them, then terminate, then kill; wait for the end and print its receipt."""
-    wish = _Wish(connect(url, state), mode, grace, reason)
-    return _end(wish, run_ids or [], {"agent": agent, "session_id": session}, all_runs, yes, as_json)
+    typed = _which(run_ids, agent, session, all_runs)
+    body = {"mode": mode, "grace_s": grace, "reason": reason}
+    asked_at = _ask_first(typed, "stop", body, url, state)
+    from .ending import Wish, end
+    from .server import connect
+
+    wish = Wish(connect(url, state), mode, grace, reason, asked_at)
+    return end(wish, typed, {"agent": agent, "session_id": session}, yes, as_json)
 
 
 def kill(
@@ -60,132 +65,43 @@ def kill(
     state: options.State = None,
 ) -> int:
     """Kill runs at once; wait for the end and print its receipt."""
-    wish = _Wish(connect(url, state), "kill", 0.0, reason)
-    return _end(wish, run_ids or [], {"agent": agent, "session_id": session}, all_runs, yes, as_json)
+    typed = _which(run_ids, agent, session, all_runs)
+    asked_at = _ask_first(typed, "kill", {"reason": reason}, url, state)
+    from .ending import Wish, end
+    from .server import connect
+
+    wish = Wish(connect(url, state), "kill", 0.0, reason, asked_at)
+    return end(wish, typed, {"agent": agent, "session_id": session}, yes, as_json)
 
 
-class _Wish:
-    """How runs are to end."""
-
-    def __init__(
-        self, client: Client, mode: StopMode | None, grace_s: float | None, reason: str | None
-    ) -> None:
-        self.client = client
-        self.asked_at: float | None = None  # monotonic seconds, the first time
-        self._mode, self._grace_s, self._reason = mode, grace_s, reason
-
-    def end(self, run_id: str) -> bool:
-        """Ask for the end of one. False: it is over already."""
-        self.asked_at = self.asked_at or time.monotonic()
-        try:
-            if self._mode == "kill" and self._grace_s == 0:
-                self.client.ask_kill(run_id, reason=self._reason)
-            else:
-                self.client.ask_stop(run_id, mode=self._mode, grace_s=self._grace_s, reason=self._reason)
-        except RunEnded:
-            return False
-        return True
-
-    def end_all(self, filters: StopFilters) -> tuple[str, ...]:
-        """Ask for the end of all that match, at once; their ids."""
-        self.asked_at = time.monotonic()
-        return self.client.stop_all(mode=self._mode, grace_s=self._grace_s, reason=self._reason, **filters)
-
-
-def _end(
-    wish: _Wish, typed: list[str], filters: StopFilters, all_runs: bool, yes: bool, as_json: bool
-) -> int:
-    """Ask for the end of all of them first, and only then wait for it."""
-    if (bool(typed), any(filters.values()), all_runs).count(True) != 1:
+def _which(run_ids: list[str] | None, agent: str | None, session: str | None, all_runs: bool) -> list[str]:
+    """The ids that were typed; none, where runs are said by what they have in common."""
+    if (bool(run_ids), bool(agent or session), all_runs).count(True) != 1:
         message = "say which runs: by their ids, by --agent or --session or both, or --all alone"
         raise CommandError(message, ExitCode.USAGE, "usage")
-    client = wish.client
-    if len(typed) == 1 and (run := _end_at_once(wish, typed[0])):
-        return _await(wish, [run], as_json)
-    runs = find_all(client, typed) if typed else _live(client, filters)
-    live = [run for run in runs if not run.ended]
-    if not yes:
-        _confirm(live, typed)
-    asked = _ask(wish, live, None if typed else filters)
-    over = [run for run in runs if run.ended]
-    for run in over:
-        _report(run, True, as_json)
-    code = _await(wish, asked, as_json)
-    return ExitCode.FAILED if any(map(_left_something, over)) else code
+    return run_ids or []
 
 
-def _end_at_once(wish: _Wish, run_id: str) -> RunInfo | None:
-    """Ask for the end of the run with this whole id, before anything else; None: that is none, or it was over.
+def _ask_first(
+    typed: list[str], how: str, body: dict[str, Any], url: str | None, state: Path | None
+) -> float | None:
+    """Ask for the end of the one run whose whole id was typed: when (monotonic seconds) that was, and was heard.
 
-    The run as it is then. With a runaway each request that is not made first counts.
+    None: nothing was asked, or the server said no: this is no whole id, the run is over, or worse. Who can say more
+    asks again. Raises ServerUnreachable where nobody knows.
     """
-    try:
-        return wish.client.get(run_id) if wish.end(run_id) else None
-    except RunNotFound:
+    from urllib.parse import quote
+
+    from ..http.api_address import find
+    from ..http.quick_post import post
+
+    if len(typed) != 1:
         return None
-
-
-def _live(client: Client, filters: StopFilters) -> list[RunInfo]:
-    return live_runs(client, {"agent": filters["agent"], "session_id": filters["session_id"]})
-
-
-def _ask(wish: _Wish, live: list[RunInfo], filters: StopFilters | None) -> list[RunInfo]:
-    """Ask these to end; with filters all that match now, since some may have come after we looked."""
-    if filters is None:
-        for run in live:
-            wish.end(run.run_id)
-        return live
-    if not live:
-        whisper("no run that lives matches")
-        return []
-    known = {run.run_id: run for run in live}
-    wanted = dict.fromkeys((*wish.end_all(filters), *known))
-    return [known.get(run_id) or wish.client.get(run_id) for run_id in wanted]
-
-
-def _await(wish: _Wish, live: list[RunInfo], as_json: bool) -> int:
-    """Tell of rungs and ends until all are over; the exit code."""
-    code = ExitCode.DONE
     try:
-        for run in await_ends(wish.client, live, _telling(wish.asked_at or 0.0, as_json)):
-            _report(run, False, as_json)
-            if _left_something(run):
-                code = ExitCode.FAILED
-    except KeyboardInterrupt:
-        say("the stop goes on without us; `runward wait` waits for the end, `runward kill` hurries it")
-        raise
-    return code
-
-
-def _confirm(live: list[RunInfo], typed: list[str]) -> None:
-    """Ask, where a person sits at a terminal and some id was not written out in full."""
-    guessed = [run for run in live if run.run_id not in typed]
-    if not guessed or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return
-    for run in guessed:
-        whisper(f"{run.run_id}  {run.agent}  {run.status}")
-    if not confirmed(f"End {'this run' if len(guessed) == 1 else f'these {len(guessed)} runs'}?"):
-        raise CommandError("nothing was stopped", code="not_confirmed")
-
-
-def _telling(asked_at: float, quiet: bool) -> Callable[[str, str], None]:
-    """Tells of each rung as it is reached, with the seconds since the wish."""
-
-    def tell(run_id: str, rung: str) -> None:
-        if not quiet:
-            whisper(f"{run_id}  {time.monotonic() - asked_at:6.2f} s  {rung}")
-
-    return tell
-
-
-def _left_something(run: RunInfo) -> bool:
-    return bool(run.exit and run.exit.survivors)
-
-
-def _report(ended: RunInfo, was_over: bool, as_json: bool) -> None:
-    if as_json:
-        print_json(ended.document())
-    elif was_over:
-        print(f"{describing.receipt(ended)}; it had ended before")
-    else:
-        print(describing.receipt(ended), flush=True)
+        address = find(url, os.environ.get("RUNWARD_API_KEY", "").strip() or None, state)
+    except ValueError:
+        return None
+    asked_at = time.monotonic()
+    given = {name: value for name, value in body.items() if value is not None}
+    status = post(address, f"/v1/runs/{quote(typed[0], safe='')}/{how}", given, PATIENCE_S)
+    return asked_at if status == DONE else None

@@ -12,10 +12,11 @@ from . import rules
 from .agents import builtin_specs
 from .checking import check
 from .errors import ConfigError, Problem
+from .places import find_file, home, state_home
 from .resolving import resolve
 from .schema import dotted
 from .sections import Settings
-from .sources import Layer, find_file, home, read_environment, read_file, read_flags, state_home
+from .sources import Layer, read_environment, read_file, read_flags
 
 NO_FLAGS: Mapping[str, object] = MappingProxyType({})
 NO_CALLABLES: Mapping[str, bytes] = MappingProxyType({})

@@ -5,7 +5,6 @@ so that a mistake can be reported with the exact place that holds it.
 """
 
 import os
-import pwd
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -18,7 +17,6 @@ from .schema import bare, plain_keys
 PREFIX = "RUNWARD_"
 # Read elsewhere: the operator's key, the server that client commands talk to, the file itself.
 SPECIAL_VARIABLES = frozenset({"RUNWARD_API_KEY", "RUNWARD_URL", "RUNWARD_CONFIG"})
-FILE_NAME = "runward.toml"
 SWITCHES = {
     "true": True,
     "yes": True,
@@ -38,42 +36,6 @@ class Layer(NamedTuple):
     folder: Path
     tree: dict[str, Any]
     file: str = ""
-
-
-def find_file(path: Path | None, environ: Mapping[str, str]) -> tuple[Path, str] | None:
-    """The file to read and who asked for it, or None. One that was asked for by name may not exist."""
-    if path is not None:
-        return path, "file"
-    if named := environ.get("RUNWARD_CONFIG"):
-        return Path(named), "environment RUNWARD_CONFIG: file"
-    folders = (Path(), config_home(environ) / "runward")
-    return next(
-        ((folder / FILE_NAME, "file") for folder in folders if os.path.exists(folder / FILE_NAME)), None
-    )
-
-
-def config_home(environ: Mapping[str, str]) -> Path:
-    return _xdg(environ, "XDG_CONFIG_HOME", ".config")
-
-
-def state_home(environ: Mapping[str, str]) -> Path:
-    return _xdg(environ, "XDG_STATE_HOME", ".local/state")
-
-
-def home(environ: Mapping[str, str]) -> Path:
-    """The user's folder; where there is none, the one that by convention does not exist."""
-    if named := environ.get("HOME"):
-        return Path(named)
-    try:
-        return Path(pwd.getpwuid(os.getuid()).pw_dir)
-    except KeyError:
-        return Path("/nonexistent")
-
-
-def _xdg(environ: Mapping[str, str], variable: str, below_home: str) -> Path:
-    # The XDG base directory specification: a relative path there is to be ignored.
-    named = environ.get(variable, "")
-    return Path(named) if os.path.isabs(named) else home(environ) / below_home
 
 
 def read_file(path: Path, asked_by: str) -> Layer:

@@ -98,7 +98,8 @@ def test_a_run_that_is_named_by_its_whole_id_is_asked_before_it_is_looked_at(
 ) -> None:
     fake.add("run_1", "spin")
     runward("stop", "run_1", "--grace", "0")
-    assert fake.asked[0][:2] == ("POST", "/v1/runs/run_1/stop")
+    assert fake.asked[0] == ("POST", "/v1/runs/run_1/stop", {"grace_s": 0.0})
+    assert [path for method, path, _ in fake.asked if method == "POST"] == ["/v1/runs/run_1/stop"]
 
 
 def test_kill_as_json_is_the_run_object(fake: FakeServer, runward: RunCommand) -> None:
