@@ -129,7 +129,10 @@ class Offspring:
     def _tell_if_gone(self, parent: LiveRun, child_run_id: str) -> None:
         if self._register.get(child_run_id) is None:
             record = self._house.journal.record(child_run_id)
-            if record is not None and record.parent_run_id == parent.record.run_id:
+            if record is None:
+                error = "its record was deleted"
+                self._tell(parent, ChildGone(child_run_id, "failed", "lost", b"", error, Usage()))
+            elif record.parent_run_id == parent.record.run_id:
                 self._tell(parent, _gone(record))
 
     # ── ended ────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict
 
 import msgspec
 
-from ..actors.records import Containment, Crash, Exit, Status, Usage
+from ..actors.records import Containment, Crash, Exit, Status, Usage, Webhook
 
 #: The message for the agent, or messages {role, content} of which the last is the message and the rest history.
 Input = str | list[dict[str, Any]]
@@ -20,7 +20,8 @@ class StartOptions(TypedDict, total=False):
     """What a start may say beside the input and the agent; CONTRACT 2. `limits` may only tighten.
 
     `on_conflict`: what it does while another run of its session has not ended. `priority`: -10 to 10, the higher is
-    first. `history` "session": it is given what earlier runs of its session were given and said.
+    first. `history` "session": it is given what earlier runs of its session were given and said. `webhook`: its `url`
+    is told of the end.
     """
 
     instructions: str | None
@@ -33,6 +34,7 @@ class StartOptions(TypedDict, total=False):
     metadata: dict[str, str] | None
     limits: dict[str, float] | None
     parent_run_id: str | None
+    webhook: dict[str, str] | None
 
 
 class RunFilters(TypedDict, total=False):
@@ -104,6 +106,7 @@ class RunInfo(msgspec.Struct, kw_only=True, frozen=True):
     last_crash: Crash | None = None
     webhook: WebhookInfo | None = None
     rung: str | None = None
+    webhook: Webhook | None = None
 
     @property
     def ended(self) -> bool:

@@ -30,6 +30,8 @@ from hypothesis.stateful import (
 from runward.actors import live_run
 from runward.actors.journal.reader import Reader
 from runward.actors.messages import (
+    ChildEnded,
+    ChildStarted,
     DeleteRun,
     RunAccepted,
     RunDeleted,
@@ -157,6 +159,21 @@ class Model(RuleBasedStateMachine):
             self.world.say(warden, events)
 
     @precondition(lambda self: self.speaking())
+    @rule(data=st.data(), agent=st.sampled_from(["once", "again"]))
+    def spawn(self, data: st.DataObject, agent: str) -> None:
+        """An agent wants a child; what it was told already tells its wishes apart."""
+        warden = data.draw(st.sampled_from(self.speaking()))
+        self.numbers += 1
+        line = {"spawn": f"k{self.numbers}", "agent": agent, "input": "x"}
+        assert warden.children.wish(msgspec.json.encode(line)) is None
+
+    @precondition(lambda self: self.bearing())
+    @rule(data=st.data())
+    def stop_child(self, data: st.DataObject) -> None:
+        warden, child = data.draw(st.sampled_from(self.bearing()))
+        assert warden.children.wish(msgspec.json.encode({"stop_child": child})) is None
+
+    @precondition(lambda self: self.speaking())
     @rule(data=st.data(), completed=st.booleans())
     def end(self, data: st.DataObject, completed: bool) -> None:
         self.world.end(data.draw(st.sampled_from(self.speaking())), completed)
@@ -237,6 +254,12 @@ class Model(RuleBasedStateMachine):
 
     def speakers(self) -> list[Warden]:
         return [each for each in self.speaking() if not each.unacked.full]
+
+    def bearing(self) -> list[tuple[Warden, str]]:
+        """Agents and the children that live as far as they know."""
+        return [
+            (each, child) for each in self.speaking() for child in _children(each) if child not in _gone(each)
+        ]
 
     def hearers(self) -> list[Warden]:
         return [each for each in self.world.alive() if each.mail]
@@ -336,6 +359,21 @@ class Model(RuleBasedStateMachine):
         assert len(in_turn) <= 1
 
     @invariant()
+    def a_child_is_what_its_parent_was_told_and_ends_before_it(self) -> None:
+        records = {each.run_id: each for each in self.reader.runs(limit=200).records}
+        for warden in self.world.wardens:
+            children = _children(warden)
+            assert len(children) == len(set(children))
+            for child in children:
+                assert child in records or self.is_being_deleted(child)
+            for child in _gone(warden):
+                assert child not in records or records[child].status.ended
+        for record in records.values():
+            parent = records.get(record.parent_run_id or "")
+            if parent is not None and parent.status.ended:
+                assert record.status.ended, "a run ends after its children"
+
+    @invariant()
     def a_stopped_run_is_not_begun_again(self) -> None:
         for answer in chain.from_iterable(self.world.answers.values()):
             record = self.record(answer.run_id) if isinstance(answer, StopAccepted) else None
@@ -358,11 +396,23 @@ class Model(RuleBasedStateMachine):
             self.what_was_accepted_is_there_until_it_is_deleted,
             self.each_event_is_what_its_agent_said_and_in_that_order,
             self.an_agent_begins_once_for_each_attempt_and_never_beside_another,
+            self.a_child_is_what_its_parent_was_told_and_ends_before_it,
             self.a_stopped_run_is_not_begun_again,
         ):
             check()
         for record in self.reader.runs(limit=200).records:
             assert record.status.ended
+            told = [event["event"] for event in self.events(record.run_id)]
+            if self.roots == 0:  # else it was lost together with its children
+                assert told.count("subagent.start") == told.count("subagent.complete")
+
+
+def _children(warden: Warden) -> list[str]:
+    return [each.run_id for each in warden.told_of if isinstance(each, ChildStarted)]
+
+
+def _gone(warden: Warden) -> set[str]:
+    return {each.run_id for each in warden.told_of if isinstance(each, ChildEnded)}
 
 
 def _try(max_examples: int, steps: int) -> None:

@@ -16,11 +16,17 @@ import msgspec
 from runward.actors import lifecycle, wire
 from runward.actors.admission import Caps
 from runward.actors.approving import Approving
+from runward.actors.children import Children
 from runward.actors.commands import Commands
 from runward.actors.forgetting import Forgetting
 from runward.actors.journal.patient import PatientWriter
 from runward.actors.live_run import LiveRun
 from runward.actors.messages import (
+    AskChild,
+    ChildEnded,
+    ChildGone,
+    ChildRefused,
+    ChildStarted,
     Claim,
     Events,
     EventsAcked,
@@ -31,8 +37,11 @@ from runward.actors.messages import (
     FromSupervisor,
     Go,
     Hello,
+    NotSpawned,
     Published,
     RungReached,
+    Spawned,
+    SpawnRun,
     Stop,
     ToRun,
     ToSupervisor,
@@ -57,17 +66,29 @@ BOOT = "boot"
 FIRST_PID = 2**22 + 1  # above every pid of the machine that runs this
 MAX_LIVE = 3
 BATCHES_IN_FLIGHT = 2
+RUNS = RunsSettings(
+    max_live=MAX_LIVE, default_agent="once", max_children=3, max_tree_runs=6, max_tree_depth=3
+)
 AGENTS = {
-    "once": AgentSpec(name="once", entrypoint="a:b"),
-    "again": AgentSpec(name="again", entrypoint="a:b", restart="transient"),
+    "once": AgentSpec(name="once", entrypoint="a:b", spawn=("once", "again")),
+    "again": AgentSpec(name="again", entrypoint="a:b", restart="transient", spawn=("once",)),
 }
 
 
 class Warden:
     """One attempt's warden and its agent, as `warden.py` and `supervisor_link.py` have them."""
 
-    def __init__(self, run_id: str, attempt: int, pid: int) -> None:
+    def __init__(
+        self, run_id: str, attempt: int, pid: int, spec: AgentSpec, tell: Callable[["Warden", FromRun], None]
+    ) -> None:
         self.run_id, self.attempt, self.pid = run_id, attempt, pid
+        self.told_of: list[ChildStarted | ChildRefused | ChildEnded] = []  # what its agent was answered
+        self.children = Children(
+            *(run_id, attempt, spec, RUNS, lambda: 0.0),
+            tell=lambda message: tell(self, message),
+            answer=self.told_of.append,
+            owed=lambda: 0,
+        )
         self.identity = ProcessIdentity(pid, 1, BOOT)
         self.alive = True
         self.begun = False
@@ -132,6 +153,11 @@ class World:
     def say(self, warden: Warden, message: FromRun) -> None:
         self.inbox.append((warden, warden.route, message))
 
+    def wish(self, warden: Warden, message: FromRun) -> None:
+        """What its agent wants, if there is somebody; else it is said to the next one."""
+        if warden.up:
+            self.say(warden, message)
+
     def hear(self, warden: Warden) -> None:
         """The warden takes the next message that it was told."""
         message = warden.mail.popleft()
@@ -153,9 +179,13 @@ class World:
                     warden.up = True
                     for body in warden.unacked.bodies():
                         self.say(warden, wire.from_run.decode(body))
+                    for asked in warden.children.unanswered():
+                        self.say(warden, asked)
                     self._say_last_word(warden)
             case ExitAcked():
                 warden.let_go, warden.alive = True, False
+            case Spawned() | NotSpawned() | ChildGone():
+                warden.children.hear(message)
             case _:
                 pass
 
@@ -198,7 +228,7 @@ class Supervisor(FakeHouse):
         self.journal = PatientWriter(folder)
         settings = Settings(
             state=StateSettings(dir=str(folder), reserve_bytes=0),
-            runs=RunsSettings(max_live=MAX_LIVE, default_agent="once"),
+            runs=RUNS,
             retention=retention or RetentionSettings(),
             agents=AGENTS,
         )
@@ -214,7 +244,12 @@ class Supervisor(FakeHouse):
         Retaining(self, settings.retention, self.register, forgetting)
         self._keys: dict[tuple[str, int], LiveRun] = {}  # attempts that the guard lets in
         self._watched: dict[int, LiveRun] = {}
+        self._unproved: list[LiveRun] = []
+        self._offspring = self._commands.offspring
         take_up(self, self.register, self._restarting, self, settings.runs, root, BOOT)
+        self._offspring.take_up()
+        for run in self._unproved:
+            self._prove(run)
         self.admit()
         self._turns.end()
 
@@ -261,7 +296,14 @@ class Supervisor(FakeHouse):
     def ended(self, run: LiveRun) -> None:
         self.register.leave(run)
         self._release(run)
+        self._offspring.ended(run)
         self.admit()
+
+    def stop_below(self, run: LiveRun, plan: lifecycle.StopPlan) -> None:
+        self._offspring.stop_below(run, plan)
+
+    def holds(self, run: LiveRun) -> bool:
+        return self._offspring.holds(run)
 
     def _release(self, run: LiveRun) -> None:
         self._keys.pop((run.record.run_id, run.record.attempt), None)
@@ -283,7 +325,8 @@ class Supervisor(FakeHouse):
 
     def zygote_forks(self, run: LiveRun) -> None:
         """The zygote forked a warden for it, which says hello."""
-        warden = Warden(run.record.run_id, run.record.attempt, FIRST_PID + len(self.world.wardens))
+        spec, pid = AGENTS[run.record.agent], FIRST_PID + len(self.world.wardens)
+        warden = Warden(run.record.run_id, run.record.attempt, pid, spec, self.world.wish)
         self.world.wardens.append(warden)
         run.record.warden_key = "key"
         self._keys[warden.run_id, warden.attempt] = run
@@ -300,7 +343,7 @@ class Supervisor(FakeHouse):
         self._keys[run.record.run_id, run.record.attempt] = run
         identity = run.record.warden
         if identity is None or not self.world.find(identity.pid).alive:
-            self._prove(run)
+            self._unproved.append(run)  # as `Forking` has it: once all are taken up
         else:
             run.pidfd = identity.pid
             self._watched[identity.pid] = run
@@ -328,6 +371,10 @@ class Supervisor(FakeHouse):
                 run.reached(message)
             case Exited():
                 run.recorded(lifecycle.Recorded(message.record))
+            case SpawnRun():
+                self._offspring.spawn(run, message)
+            case AskChild():
+                self._offspring.asked(run, message)
             case _:
                 raise AssertionError(message)
 

@@ -112,6 +112,29 @@ def test_a_stop_of_the_parent_stops_the_child_and_ends_after_it(server: Server) 
     assert run_id in stopping["reason"]
 
 
+def test_a_stop_that_was_accepted_ends_the_tree_though_the_supervisor_dies_over_it(server: Server) -> None:
+    client = server.client
+    run_id = client.start("parent", json.dumps({"agent": "sleeper", "input": "x"}))
+    child_id = _until_child_runs(client, run_id)
+    assert client.stop(run_id).status == 200
+    os.kill(server.member("supervisor").pid, signal.SIGKILL)
+    run, child = client.ended(run_id), client.ended(child_id)
+    assert (run["status"], child["status"], child["reason"]) == ("cancelled", "cancelled", "interrupted")
+
+
+def test_a_child_that_is_stopped_as_a_child_and_for_itself_is_stopped_once(server: Server) -> None:
+    """Else it would be a second stop, which takes it up a rung."""
+    client = server.client
+    run_id = client.start("parent", json.dumps({"agent": "sleeper", "input": "x"}))
+    child_id = _until_child_runs(client, run_id)
+    stopping = client.ask("POST", "/v1/runs/stop", {"all": True}).json["stopping"]
+    assert {run_id, child_id} <= set(stopping)
+    for each in (run_id, child_id):
+        run = client.ended(each)
+        rungs = [event["mode"] for event in client.events(each) if event["event"] == "run.stopping"]
+        assert (run["reason"], rungs) == ("interrupted", ["interrupt"])
+
+
 @pytest.mark.parametrize(
     ("name", "given", "status"), [("leaver", "2", "completed"), ("crasher", "", "failed")]
 )
