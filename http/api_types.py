@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict
 
 import msgspec
 
-from ..actors.records import Containment, Crash, Exit, Status, Usage, Webhook
+from ..actors.records import Containment, Crash, Exit, Status, Usage
 
 #: The message for the agent, or messages {role, content} of which the last is the message and the rest history.
 Input = str | list[dict[str, Any]]
@@ -106,7 +106,6 @@ class RunInfo(msgspec.Struct, kw_only=True, frozen=True):
     last_crash: Crash | None = None
     webhook: WebhookInfo | None = None
     rung: str | None = None
-    webhook: Webhook | None = None
 
     @property
     def ended(self) -> bool:
