@@ -1,6 +1,7 @@
 """What passes between an agent and people, in the agent's process: its questions, which wait, and their guidance."""
 
 import itertools
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -36,6 +37,7 @@ class People:
     """Every method may be called from any thread; `answered` and `told` are the control thread's."""
 
     def __init__(self, channel: Channel, interruption: Interruption) -> None:
+        self._pid = os.getpid()
         self._channel = channel
         self._interruption = interruption
         self._asking: dict[str, SimpleQueue[Approval | None]] = {}
@@ -49,7 +51,12 @@ class People:
     # ── questions ────────────────────────────────────────────────────────────────────────────────
 
     def ask(self, fields: dict[str, Any]) -> Choice:
-        """Ask, and wait for the answer. Raises Interrupted, ValueError if it is no question, TypeError if no JSON."""
+        """Ask, and wait for the answer. Raises Interrupted, ValueError if it is no question, TypeError if no JSON.
+
+        RuntimeError: this process was forked by the agent's, and would not hear the answer.
+        """
+        if os.getpid() != self._pid:
+            raise RuntimeError("only the agent's own process can ask people, not one that it forked")
         own_id = str(next(self._ids))
         event_line("approval.request", fields)  # for its error, which names the field
         line = b'{"approval":' + to_json({**fields, "id": own_id}) + b"}\n"

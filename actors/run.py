@@ -81,7 +81,8 @@ class Run:
         Blocks, and the run is `waiting_for_approval`; async code calls `approve_async`. `timeout_s`: in place of the
         agent's `approval_timeout_s`. `fields` go into the event `approval.request` as they are. Raises Interrupted
         when the run is asked to end; ValueError for a question that is none, such as a choice that is unknown;
-        TypeError for a field that is no JSON. Threads may wait at once, for 16 questions in all.
+        TypeError for a field that is no JSON; RuntimeError in a process that the agent forked. Threads may wait at
+        once, for 16 questions in all.
         """
         asked = {**fields, "prompt": prompt, "choices": list(choices)}
         return self.people.ask(asked if timeout_s is None else asked | {"timeout_s": timeout_s})

@@ -23,6 +23,8 @@ from runward.actors.messages import (
     RUNS_TOPIC,
     AgentInfo,
     Agents,
+    AnswerApproval,
+    ApprovalAnswered,
     AskAgents,
     AskFigures,
     DeleteRun,
@@ -35,7 +37,9 @@ from runward.actors.messages import (
     RunDeleted,
     RunsChanged,
     RunsStopping,
+    RunSteered,
     StartRun,
+    SteerRun,
     StopAccepted,
     StopRun,
     StopRuns,
@@ -197,6 +201,10 @@ class FakeSupervisor:
             case StopRuns():
                 live = [run_id for run_id, (_, record) in self._runs.items() if not record.status.ended]
                 return RunsStopping(command.id, live)
+            case AnswerApproval():
+                return ApprovalAnswered(command.id, command.run_id, command.choice, 1)
+            case SteerRun():
+                return RunSteered(command.id, command.run_id)
             case DeleteRun():
                 return self._delete(command)
 

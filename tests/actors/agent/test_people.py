@@ -80,6 +80,12 @@ def test_a_run_that_is_to_end_asks_nothing_any_more(warden: Warden) -> None:
     assert len(questions(life)) == 1
 
 
+def test_a_process_that_the_agent_forked_can_not_ask(warden: Warden) -> None:
+    life = warden.run_to_end("askers:asks_by_a_fork")
+    assert life.claim["output"] == "only the agent's own process can ask people, not one that it forked"
+    assert not questions(life)
+
+
 def test_a_question_that_can_not_be_json_names_the_field(warden: Warden) -> None:
     life = warden.run_to_end("askers:asks_nonsense")
     assert life.claim["error"].startswith(
