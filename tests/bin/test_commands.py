@@ -204,3 +204,16 @@ def test_wrong_usage_is_2(words: list[str], runward: RunCommand) -> None:
 )
 def test_version_and_help_are_no_failure(words: list[str], runward: RunCommand) -> None:
     assert runward(*words).code == 0
+
+
+@pytest.mark.parametrize("words", [[], ["--all", "--agent", "spin"], ["run_1", "--all"]])
+def test_a_stop_says_which_runs_in_one_way(words: list[str], fake: FakeServer, runward: RunCommand) -> None:
+    ended = runward("stop", *words, "--json")
+    assert (ended.code, ended.document["error"]["code"], fake.asked) == (2, "usage", [])
+
+
+@pytest.mark.parametrize("name", ["local", "no spaces", "(anyone)", "x" * 65])
+def test_some_names_are_no_names_of_keys(name: str, tmp_path: Path, runward: RunCommand) -> None:
+    ended = runward("keys", "create", name, "--state", str(tmp_path), "--json")
+    assert (ended.code, ended.document["error"]["code"]) == (2, "usage")
+    assert not list(tmp_path.glob("keys*"))
