@@ -3,7 +3,7 @@
 import msgspec
 
 from ..actors.messages import AgentInfo
-from . import options
+from . import describing, options
 from .columns import columns
 from .outcome import ExitCode, print_json
 from .server import connect
@@ -30,7 +30,7 @@ def agents(
 
 
 def _row(agent: AgentInfo) -> tuple[str, ...]:
-    limits = " ".join(f"{name}={value:g}" for name, value in agent.limits.items())
+    limits = " ".join(describing.limit(name, value) for name, value in agent.limits.items())
     cells = (
         agent.name,
         agent.kind,

@@ -82,8 +82,13 @@ def rate(per_s: float) -> str:
 
 
 def pairs(table: Mapping[str, Any]) -> str:
-    """A table on one line: name=value, separated by commas."""
-    return ", ".join(f"{name}={value}" for name, value in table.items())
+    """A table on one line: name=value, separated by semicolons, since values hold commas."""
+    return "; ".join(f"{name}={value}" for name, value in table.items())
+
+
+def limit(name: str, value: float) -> str:
+    """A limit as name=value, bytes in their largest unit."""
+    return f"{name}={size(value) if name.endswith('_bytes') else f'{value:g}'}"
 
 
 def document(value: Any) -> str:

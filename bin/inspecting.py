@@ -56,7 +56,10 @@ def _facts(run: RunInfo, now: float) -> Iterator[tuple[str, Any]]:
     yield "metadata", describing.pairs(run.metadata)
     yield "last event", run.last_event and f"{run.last_event} (number {run.last_seq})"
     yield from _processes(run, now)
-    yield "tokens", run.usage.total_tokens and f"{run.usage.input_tokens} in, {run.usage.output_tokens} out"
+    yield (
+        "tokens",
+        f"{run.usage.input_tokens} in, {run.usage.output_tokens} out" if run.usage.total_tokens else None,
+    )
     if run.containment is not None:
         yield "killed by", run.containment.kill
         yield "held by", describing.pairs(run.containment.applied)

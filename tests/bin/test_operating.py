@@ -132,6 +132,7 @@ def test_agents_are_listed(runward: Operator) -> None:
     rows = {line.split()[0]: line.split() for line in runward("agents").out.splitlines()}
     assert rows["AGENT"][:4] == ["AGENT", "KIND", "HEALTH", "LIVE"]
     assert rows["spin"][3] == "0"
+    assert {"pids=64", "file_bytes=1.0G"} <= set(rows["spin"])
     assert {each["name"] for each in runward.json("agents")["data"]} >= {"echo", "spin", "count"}
 
 
