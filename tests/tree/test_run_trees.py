@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,10 @@ from typing import Any
 import pytest
 
 from ..support.client import Client, Json
-from ..support.server import Server, agent, running
+from ..support.server import AGENTS, Server, agent, running
 from ..support.waiting import AT_LAST_S, until
 
-ENDS = ("completed", "failed", "cancelled")
+PROGRAM = AGENTS.parent / "programs" / "spawning.py"
 
 
 def _config(**runs: object) -> Any:
@@ -23,38 +24,37 @@ def _config(**runs: object) -> Any:
     return {
         "runs": {
             "builtin_agents": [],
-            "default_agent": "parent",
-            "max_children": 5,
+            "default_agent": "acts",
+            "max_children": 2,
             "interrupt_grace_s": 30,
             **runs,
         },
         "agents": {
-            "parent": one("parent", "leaf", "sleeper"),
+            "acts": one("act", "leaf", "sleeper"),
             "leaf": one("leaf"),
             "sleeper": one("sleeper"),
-            "leaver": one("leaver", "sleeper"),
-            "crasher": one("crasher", "sleeper"),
-            "stopper": one("stopper", "sleeper"),
-            "refused": one("refused", "leaf"),
-            "filler": one("filler", "sleeper"),
-            "descender": one("descender", "descender"),
-            "gatherer": one("gatherer", "leaf"),
-            "grower": one("grower", "grower"),
+            "tree": one("tree", "tree"),
+            "program": {"command": [sys.executable, "-I", str(PROGRAM)], "spawn": ["leaf", "sleeper"]},
         },
     }
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """With two slots: of a run's children one uses its own, so that no tree waits for itself."""
-    with running(tmp_path_factory.mktemp("trees"), _config(max_live=2)) as server:
+    """With four slots: of a run's children one uses its own, so that no tree waits for itself."""
+    with running(tmp_path_factory.mktemp("trees"), _config(max_live=4)) as server:
         yield server
 
 
-def _result(client: Client, agent_name: str, given: object) -> Json:
-    """The run object of a run that has ended."""
-    run_id = client.start(agent_name, given if isinstance(given, str) else json.dumps(given))
-    return client.ended(run_id)
+def _start(client: Client, what: str, given: object = "") -> str:
+    """A run that does that (`agents/spawning.py`); its id."""
+    words = given if isinstance(given, str) else json.dumps(given)
+    return client.start("tree" if what in ("descender", "grower") else "acts", f"{what} {words}")
+
+
+def _result(client: Client, what: str, given: object = "") -> Json:
+    """The run object of such a run, once it has ended."""
+    return client.ended(_start(client, what, given))
 
 
 def _below(client: Client, run_id: str) -> list[Json]:
@@ -88,19 +88,19 @@ def test_usage_adds_up_to_the_parent(server: Server) -> None:
 
 def test_parents_that_hold_all_slots_do_not_keep_their_children_from_running(server: Server) -> None:
     client = server.client
-    asked = json.dumps({"agent": "leaf", "input": "x"})
-    runs = [client.ended(run_id) for run_id in [client.start("parent", asked) for _ in range(4)]]
+    asked = {"agent": "leaf", "input": "x"}
+    runs = [client.ended(run_id) for run_id in [_start(client, "parent", asked) for _ in range(5)]]
     assert {run["output"]["status"] for run in runs} == {"completed"}
 
 
 def test_an_async_agent_awaits_its_children(server: Server) -> None:
-    run = _result(server.client, "gatherer", "3")
-    assert run["output"] == [f"{n} True None" for n in range(3)]
+    run = _result(server.client, "gatherer", "2")
+    assert run["output"] == [f"{n} True None" for n in range(2)]
 
 
 def test_a_stop_of_the_parent_stops_the_child_and_ends_after_it(server: Server) -> None:
     client = server.client
-    run_id = client.start("parent", json.dumps({"agent": "sleeper", "input": "x"}))
+    run_id = _start(client, "parent", {"agent": "sleeper", "input": "x"})
     child_id = _until_child_runs(client, run_id)
     assert client.stop(run_id).status == 200
     run, child = client.ended(run_id), client.ended(child_id)
@@ -114,7 +114,7 @@ def test_a_stop_of_the_parent_stops_the_child_and_ends_after_it(server: Server) 
 
 def test_a_stop_that_was_accepted_ends_the_tree_though_the_supervisor_dies_over_it(server: Server) -> None:
     client = server.client
-    run_id = client.start("parent", json.dumps({"agent": "sleeper", "input": "x"}))
+    run_id = _start(client, "parent", {"agent": "sleeper", "input": "x"})
     child_id = _until_child_runs(client, run_id)
     assert client.stop(run_id).status == 200
     os.kill(server.member("supervisor").pid, signal.SIGKILL)
@@ -125,7 +125,7 @@ def test_a_stop_that_was_accepted_ends_the_tree_though_the_supervisor_dies_over_
 def test_a_child_that_is_stopped_as_a_child_and_for_itself_is_stopped_once(server: Server) -> None:
     """Else it would be a second stop, which takes it up a rung."""
     client = server.client
-    run_id = client.start("parent", json.dumps({"agent": "sleeper", "input": "x"}))
+    run_id = _start(client, "parent", {"agent": "sleeper", "input": "x"})
     child_id = _until_child_runs(client, run_id)
     stopping = client.ask("POST", "/v1/runs/stop", {"all": True}).json["stopping"]
     assert {run_id, child_id} <= set(stopping)
@@ -139,7 +139,7 @@ def test_a_child_that_is_stopped_as_a_child_and_for_itself_is_stopped_once(serve
     ("name", "given", "status"), [("leaver", "2", "completed"), ("crasher", "", "failed")]
 )
 def test_what_a_parent_leaves_behind_is_stopped(server: Server, name: str, given: str, status: str) -> None:
-    run = _result(server.client, name, given or "x")
+    run = _result(server.client, name, given)
     assert run["status"] == status
     children = _below(server.client, run["run_id"])
     assert {child["status"] for child in children} == {"cancelled"}
@@ -149,7 +149,7 @@ def test_what_a_parent_leaves_behind_is_stopped(server: Server, name: str, given
 
 def test_a_killed_warden_takes_its_tree_with_it(server: Server) -> None:
     client = server.client
-    run_id = client.start("parent", json.dumps({"agent": "sleeper", "input": "x"}))
+    run_id = _start(client, "parent", {"agent": "sleeper", "input": "x"})
     child_id = _until_child_runs(client, run_id)
     os.kill(server.member(f"warden {run_id}").pid, signal.SIGKILL)
     assert client.ended(run_id)["reason"] == "lost"
@@ -157,13 +157,13 @@ def test_a_killed_warden_takes_its_tree_with_it(server: Server) -> None:
 
 
 def test_an_agent_may_stop_its_child_and_live_on(server: Server) -> None:
-    assert _result(server.client, "stopper", "x")["output"] == ["cancelled", "interrupted", True]
+    assert _result(server.client, "stopper")["output"] == ["cancelled", "interrupted", True]
 
 
 @pytest.mark.parametrize(
     ("asked", "code"),
     [
-        ({"agent": "sleeper", "input": "x"}, "spawn_not_allowed"),
+        ({"agent": "tree", "input": "x"}, "spawn_not_allowed"),
         ({"agent": "leaf", "input": ""}, "invalid_value"),
         ({"agent": "leaf", "input": "x", "limits": {"pids": 1e6}}, "invalid_value"),
         ({"agent": "leaf", "input": "x", "color": "red"}, "invalid_value"),
@@ -176,7 +176,7 @@ def test_a_spawn_that_may_not_be_is_refused_with_its_reason(server: Server, aske
 
 
 def test_a_tree_is_bounded_in_breadth_and_depth(server: Server) -> None:
-    assert _result(server.client, "filler", "x")["output"] == [5, "tree_full"]
+    assert _result(server.client, "filler")["output"] == [2, "tree_full"]
     deepest, code, why = _result(server.client, "descender", "1")["output"]
     assert (deepest, code) == (4, "tree_full")
     assert "runs.max_tree_depth" in why
@@ -212,34 +212,28 @@ def _whole_tree(client: Client, run_id: str) -> list[Json]:
     return found + [each for child in found for each in _whole_tree(client, child["run_id"])]
 
 
-def _grown(tmp_path: Path, runs: int, children: int, kill_supervisor: bool) -> None:
-    config = _config(max_tree_depth=3, max_tree_runs=runs, max_children=children, interrupt_grace_s=0.5)
-    config["runs"]["terminate_grace_s"] = 0.5
-    with running(tmp_path, config) as server, server.without_leftovers():
-        client = server.client
-        run_id = client.start("grower", "2")
-        until(
-            lambda: len(_whole_tree(client, run_id)) >= runs - 1 - children // 2,
-            120.0,
-            "a tree that has grown",
-        )
-        assert client.stop(run_id).status == 200
-        if kill_supervisor:
-            os.kill(server.member("supervisor").pid, signal.SIGKILL)
-        root = client.ended(run_id)
-        server.await_no_runs()
-        tree = _whole_tree(client, run_id)
-        assert (root["status"], root["exit"]["survivors"]) == ("cancelled", [])
-        assert {each["status"] for each in tree} == {"cancelled"}
-        assert all(each["ended_at"] <= root["ended_at"] for each in tree)
-        for each in [root, *tree]:
-            last = client.events(each["run_id"])[-1]
-            assert (last["event"], last["seq"]) == ("run.cancelled", each["last_seq"])
-            assert each["exit"]["survivors"] == []
+def _grown(server: Server, runs: int, kill_supervisor: bool) -> None:
+    """A tree that grows up to so many runs is stopped at its root before it is at the end of that."""
+    client = server.client
+    run_id = _start(client, "grower", "2")
+    until(lambda: len(_whole_tree(client, run_id)) >= runs - 2, 120.0, "a tree that has grown")
+    assert client.stop(run_id, mode="terminate").status == 200
+    if kill_supervisor:
+        os.kill(server.member("supervisor").pid, signal.SIGKILL)
+    root = client.ended(run_id)
+    server.await_no_runs()
+    tree = _whole_tree(client, run_id)
+    assert (root["status"], root["exit"]["survivors"]) == ("cancelled", [])
+    assert {each["status"] for each in tree} == {"cancelled"}
+    assert all(each["ended_at"] <= root["ended_at"] for each in tree)
+    for each in [root, *tree]:
+        last = client.events(each["run_id"])[-1]
+        assert (last["event"], last["seq"]) == ("run.cancelled", each["last_seq"])
+        assert each["exit"]["survivors"] == []
 
 
-def test_a_tree_that_still_grows_is_stopped_at_its_root(tmp_path: Path) -> None:
-    _grown(tmp_path, runs=7, children=2, kill_supervisor=False)
+def test_a_tree_that_still_grows_is_stopped_at_its_root(server: Server) -> None:
+    _grown(server, runs=7, kill_supervisor=False)
 
 
 @pytest.mark.slow
@@ -247,13 +241,35 @@ def test_a_tree_that_still_grows_is_stopped_at_its_root(tmp_path: Path) -> None:
 def test_forty_runs_on_three_levels_are_stopped_at_their_root_while_they_grow(
     tmp_path: Path, kill_supervisor: bool
 ) -> None:
-    _grown(tmp_path, runs=40, children=12, kill_supervisor=kill_supervisor)
+    config = _config(max_tree_depth=3, max_tree_runs=40, max_children=12)
+    with running(tmp_path, config) as server, server.without_leftovers():
+        _grown(server, runs=40, kill_supervisor=kill_supervisor)
+
+
+def test_a_program_spawns_and_stops_runs_by_lines(server: Server) -> None:
+    client = server.client
+    run = client.ended(client.start("program", "hello"))
+    assert run["status"] == "completed", run
+    assert run["output"] == {
+        "refused": "spawn_not_allowed",
+        "leaf": ["completed", "hello True None"],
+        "sleeper": "cancelled",
+    }
+    assert len(_below(client, run["run_id"])) == 2
+
+
+def test_a_flood_of_wishes_is_refused_and_hurts_nobody(server: Server) -> None:
+    client = server.client
+    run_id = _start(client, "flooder", "20000")
+    assert _result(client, "parent", {"agent": "leaf", "input": "x"})["status"] == "completed"
+    assert client.ended(run_id)["output"] == "flooded"
+    assert _below(client, run_id) == []
 
 
 def test_a_child_is_one_run_though_the_supervisor_dies_as_it_is_asked_for(server: Server) -> None:
     """And what a parent waits for comes, though its child ended while nobody was there to tell."""
     client = server.client
-    run_id = client.start("parent", json.dumps({"agent": "leaf", "input": "hello"}))
+    run_id = _start(client, "parent", {"agent": "leaf", "input": "hello"})
     os.kill(server.member("supervisor").pid, signal.SIGKILL)
     run = client.ended(run_id)
     assert run["output"]["output"] == "hello True None", run

@@ -1,4 +1,4 @@
-"""Agents that start runs below themselves."""
+"""Agents that start runs below themselves: what they do is the first word of their input, the rest is what for."""
 
 import json
 import time
@@ -6,6 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from runward import Run, SpawnRefused
+
+
+def act(text: str, run: Run) -> Any:
+    """With children that are leaves or sleep."""
+    word, _, rest = text.partition(" ")
+    return ACTS[word](rest, run)
+
+
+def tree(text: str, run: Run) -> Any:
+    """With children like itself."""
+    word, _, rest = text.partition(" ")
+    return TREES[word](rest, run)
 
 
 def parent(text: str, run: Run) -> Any:
@@ -69,10 +81,18 @@ def filler(text: str, run: Run) -> Any:
         return [born, refusal.code]
 
 
+def flooder(text: str, run: Run) -> str:
+    """Wishes as fast as it can, past the library, and hears no answer to any of them."""
+    line = b'{"spawn":"k","agent":"nobody","input":"x"}\n'
+    for _ in range(100):
+        run._channel.write(line * (int(text) // 100))
+    return "flooded"
+
+
 def descender(text: str, run: Run) -> Any:
     """One below the other, as deep as may be; the deepest tells why there is none below it."""
     try:
-        end = run.spawn("descender", str(int(text) + 1)).wait()
+        end = run.spawn("tree", f"descender {int(text) + 1}").wait()
     except SpawnRefused as refusal:
         return [int(text), refusal.code, str(refusal)]
     return end.output
@@ -96,6 +116,19 @@ def grower(text: str, run: Run) -> None:
             time.sleep(60)
     while True:
         try:
-            run.spawn("grower", str(levels - 1))
+            run.spawn("tree", f"grower {levels - 1}")
         except SpawnRefused:
             time.sleep(0.05)
+
+
+ACTS = {
+    "parent": parent,
+    "leaver": leaver,
+    "crasher": crasher,
+    "stopper": stopper,
+    "refused": refused,
+    "filler": filler,
+    "gatherer": gatherer,
+    "flooder": flooder,
+}
+TREES = {"descender": descender, "grower": grower}
