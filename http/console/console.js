@@ -2,7 +2,7 @@
 
 import { ApiError, ask, pathOf, whoAmI } from "./api.js";
 import { chosen, sums } from "./choosing.js";
-import { confirmDialog, containmentDialog, missingOf, startDialog } from "./dialogs.js";
+import { confirmDialog, containmentDialog, missingOf, startDialog, stopManyDialog } from "./dialogs.js";
 import { byId, el, icon, setText } from "./dom.js";
 import { offerThemes, tell } from "./page.js";
 import { RunView } from "./run_view.js";
@@ -36,6 +36,7 @@ class Console {
     for (const id of ["bar", "house"]) byId(id).hidden = false;
     byId("start").hidden = !this.mayAct;
     byId("start").addEventListener("click", () => this.#start());
+    byId("stop-many").addEventListener("click", () => this.#stopMany());
     byId("filter").addEventListener("input", () => this.#changed());
     byId("containment").addEventListener("click", () => containmentDialog(this.report));
     for (const button of document.querySelectorAll("[data-view]")) {
@@ -71,6 +72,7 @@ class Console {
   }
 
   #showSums(all) {
+    byId("stop-many").hidden = !this.mayAct || this.view !== "live" || all.live === 0;
     setText(byId("live-count"), String(all.live));
     const told = [
       all.waiting ? `${all.waiting} ${all.waiting === 1 ? "needs" : "need"} approval` : null,
@@ -174,6 +176,11 @@ class Console {
       if (!(error instanceof ApiError)) throw error;
       tell(error.message);
     }
+  }
+
+  async #stopMany() {
+    const count = await stopManyDialog([...this.runs.entries.values()].filter((entry) => !entry.over));
+    if (count !== null) tell(`${count} ${count === 1 ? "run is" : "runs are"} stopping`);
   }
 
   #kill(run) {

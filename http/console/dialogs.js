@@ -41,6 +41,27 @@ export async function confirmDialog(title, text, act, work) {
   return (await open({ title, act, danger: true, body: [el("p", {}, text)], done })) === true;
 }
 
+/** Ask which of these live runs to stop, and how; how many are stopping then, or null. */
+export function stopManyDialog(entries) {
+  const agents = new Map();
+  for (const { run } of entries) agents.set(run.agent, 1 + (agents.get(run.agent) ?? 0));
+  const which = el("select", { id: "stop-which" }, el("option", { value: "" }, `All that are live: ${entries.length}`));
+  for (const [agent, runs] of agents) which.append(el("option", { value: agent }, `Those of ${agent}: ${runs}`));
+  const how = el("select", { id: "stop-how" }, el("option", { value: "interrupt" }, "Ask them first"), el("option", { value: "kill" }, "Kill them at once"));
+  return open({
+    title: "Stop many runs",
+    act: "Stop them",
+    danger: true,
+    body: [field("Which", which), field("How", how)],
+    first: which,
+    async done() {
+      const wanted = which.value ? { agent: which.value } : { all: true };
+      const { stopping } = await ask("POST", "/v1/runs/stop", { ...wanted, mode: how.value, reason: "from the console" });
+      return stopping.length;
+    },
+  });
+}
+
 /** Tell what holds runs here: the report of `/health/detailed`. */
 export function containmentDialog(report) {
   const missing = [...report.limits, ...report.walls].filter(({ by }) => by === null);

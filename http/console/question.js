@@ -29,9 +29,9 @@ export class Question {
     this.tick();
   }
 
-  /** It was answered, here or elsewhere. */
-  answered(choice) {
-    this.#settle(`Answered: ${WORDS[choice] ?? choice}`);
+  /** It was answered, here or elsewhere, or by its deadline; `event`: its `approval.responded`. */
+  answered({ choice, note, timed_out: late }) {
+    this.#settle(`${late ? "Nobody answered in time" : "Answered"}: ${WORDS[choice] ?? choice}${note ? ` (${note})` : ""}`);
   }
 
   /** Nobody will ask again: the run is over. */

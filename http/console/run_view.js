@@ -200,6 +200,7 @@ function timesOf(run, over) {
   const began = run.started_at ?? run.created_at;
   const parts = [`${run.started_at ? "started" : "asked for"} ${clock(began)}`];
   parts.push(over ? `lived ${duration(run.ended_at - began)}` : duration(Date.now() / 1000 - began));
+  if (run.next_attempt_at && !over) parts.push(`the next attempt begins in ${duration(run.next_attempt_at - Date.now() / 1000)}`);
   if (run.attempt > 1) parts.push(`attempt ${run.attempt}`);
   if (run.session_id && run.session_id !== run.run_id) parts.push(`session ${run.session_id}`);
   if (run.process?.pid) parts.push(`pid ${run.process.pid}`);

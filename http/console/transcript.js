@@ -5,7 +5,7 @@
 
 import { el, setText } from "./dom.js";
 import { Question } from "./question.js";
-import { bytes, cause, clock, duration, precisely, shortId, stateWord } from "./words.js";
+import { bytes, cause, clock, duration, precisely, rungWord, shortId, stateWord } from "./words.js";
 
 const MOST_BLOCKS = 1000;
 const MOST_CHARACTERS = 200_000;
@@ -16,7 +16,7 @@ const PUT_SHARE = 4; // between two times passes at least so many times what the
 const LINES = {
   "run.queued": (event) => (event.position ? `queued, ${event.position} before it` : "queued"),
   "run.started": (event) => `started${event.attempt > 1 ? `, attempt ${event.attempt}` : ""}, pid ${event.pid}`,
-  "run.stopping": (event) => `stop asked for: ${event.mode}${event.reason ? ` (${event.reason})` : ""}`,
+  "run.stopping": (event) => `stop: ${rungWord(event.mode)}${event.reason ? ` (${event.reason})` : ""}`,
   "run.restarting": (event) => `${event.error ?? event.reason}; attempt ${event.attempt} begins in ${duration(event.delay_s)}`,
   "run.warning": (event) => event.message,
   "run.steered": (event) => `guided: ${event.input ?? event.message ?? event.text ?? ""}`,
@@ -24,8 +24,8 @@ const LINES = {
   "run.failed": (event) => `failed: ${cause(event)}`,
   "run.cancelled": (event) => `${stateWord("cancelled")}: ${cause(event)}`,
   "stream.gap": (event) => `events ${event.from} to ${event.to} are not kept any more`,
-  "subagent.start": (event) => `began ${event.agent}`,
-  "subagent.complete": (event) => `${event.status}${event.summary ? `: ${short(event.summary)}` : ""}`,
+  "subagent.start": (event) => event.agent ?? "",
+  "subagent.complete": (event) => `${event.status ?? "ended"}${event.summary ? `: ${short(event.summary)}` : ""}`,
 };
 const RUN_ID = /^run_[0-9a-f]{1,64}$/;
 const COMMON = new Set(["event", "run_id", "seq", "timestamp"]);
@@ -148,7 +148,7 @@ export class Transcript {
 
   #answered(event) {
     const question = this.questions.get(event.request_id);
-    if (question) question.answered(event.choice);
+    if (question) question.answered(event);
     else this.#line(event);
   }
 

@@ -32,7 +32,7 @@ const CAUSES = {
 
 const RUNGS = {
   interrupt: "interrupt: it was asked to",
-  terminate: "terminate: SIGTERM",
+  terminate: "terminate: by SIGTERM",
   kill: "kill: all of it at once",
 };
 

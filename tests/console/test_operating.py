@@ -57,6 +57,21 @@ def test_a_stop_that_is_not_heard_climbs_before_the_operators_eyes(seat: Seat) -
     expect(seat.receipt).to_contain_text("Stopped:")
 
 
+def test_many_are_stopped_at_once(seat: Seat) -> None:
+    client = seat.server.client
+    counting, spinning = client.begun("count", "for ever"), [client.begun("spin") for _ in range(2)]
+    expect(seat.page.locator("#live-count")).to_have_text("3")
+    seat.page.get_by_role("button", name="Stop many").click()
+    dialog = seat.page.get_by_role("dialog", name="Stop many runs")
+    dialog.get_by_label("Which").select_option("Those of spin: 2")
+    dialog.get_by_label("How").select_option("Kill them at once")
+    dialog.get_by_role("button", name="Stop them").click()
+    expect(seat.page.locator("#notes")).to_have_text("2 runs are stopping")
+    expect(seat.page.locator("#live-count")).to_have_text("1")
+    assert [client.ended(run_id)["reason"] for run_id in spinning] == ["killed", "killed"]
+    assert client.run(counting)["status"] == "running"
+
+
 def test_the_stack_of_an_agent_that_hangs_says_where(seat: Seat) -> None:
     run_id = seat.server.client.begun("use", "hangs_in_c")
     seat.open(run_id)
