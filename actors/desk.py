@@ -52,6 +52,11 @@ class Desk:
         self._outcomes: dict[str, str | None] = {}  # command id → why not; None: taken
 
     @property
+    def open(self) -> int:
+        """How many questions wait for a person."""
+        return len(self._open)
+
+    @property
     def is_waiting(self) -> bool:
         """Whether the agent waits for a person."""
         return bool(self._open)

@@ -179,6 +179,8 @@ class _Questions:
             chosen = self._run.approve(prompt, choices=choices, **fields)
         except Interrupted:
             return "deny", "the run is being stopped"
+        except ValueError as error:  # a command too long to be shown to anybody
+            return "deny", str(error)
         return str(chosen), "nobody answered in time" if chosen.timed_out else chosen.note
 
 

@@ -338,8 +338,6 @@ class LiveRun:
             case Effect.END:
                 self._end()
             case Effect.SHOW_WAITING:
-                waits = self.state.asked
-                self.record.status = Status.WAITING_FOR_APPROVAL if waits else Status.RUNNING
                 self._save()
             case Effect.TELL_ANSWERS:
                 for each in self.state.answers:
@@ -531,6 +529,9 @@ class LiveRun:
         if self.record.approvals != self.state.asked:
             self.record.approvals = self.state.asked
             self._house.asked(self)
+            if self.record.status in (Status.RUNNING, Status.WAITING_FOR_APPROVAL):
+                waits = bool(self.state.asked)
+                self.record.status = Status.WAITING_FOR_APPROVAL if waits else Status.RUNNING
         self._house.journal.save_run(self.key, self.record)
 
     @property

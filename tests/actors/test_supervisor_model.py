@@ -30,6 +30,8 @@ from hypothesis.stateful import (
 from runward.actors import live_run
 from runward.actors.journal.reader import Reader
 from runward.actors.messages import (
+    AnswerApproval,
+    ApprovalAnswered,
     ChildEnded,
     ChildStarted,
     DeleteRun,
@@ -40,7 +42,7 @@ from runward.actors.messages import (
     StopRun,
     ToSupervisor,
 )
-from runward.actors.records import Reason, RunInput, RunRecord
+from runward.actors.records import MOST_OPEN, Reason, RunInput, RunRecord, Status
 
 from .worlds import Stage, Supervisor, Warden, World
 
@@ -134,6 +136,11 @@ class Model(RuleBasedStateMachine):
         self.numbers += 1
         self.send(DeleteRun(f"c{self.numbers}", run_id, None))
 
+    @rule(run_id=runs, choice=st.sampled_from(["once", "deny"]), all=st.booleans())
+    def answer(self, run_id: str, choice: Any, all: bool) -> None:
+        self.numbers += 1
+        self.send(AnswerApproval(f"c{self.numbers}", run_id, None, choice, None, all))
+
     @precondition(lambda self: self.commands)
     @rule(data=st.data())
     def send_again(self, data: st.DataObject) -> None:
@@ -157,6 +164,22 @@ class Model(RuleBasedStateMachine):
         events = warden.says(count)
         if warden.up:
             self.world.say(warden, events)
+
+    @precondition(lambda self: self.askers())
+    @rule(data=st.data())
+    def ask(self, data: st.DataObject) -> None:
+        warden = data.draw(st.sampled_from(self.askers()))
+        events = warden.asks()
+        if warden.up:
+            self.world.say(warden, events)
+
+    @precondition(lambda self: self.askers())
+    @rule(data=st.data(), choice=st.sampled_from(["once", "deny"]))
+    def ask_and_be_answered(self, data: st.DataObject, choice: Any) -> None:
+        self.ask(data)
+        self.work(rounds=1)
+        for run in self.supervisor.register.all():
+            self.answer(run.record.run_id, choice, False)
 
     @precondition(lambda self: self.speaking())
     @rule(data=st.data(), agent=st.sampled_from(["once", "again"]))
@@ -254,6 +277,9 @@ class Model(RuleBasedStateMachine):
 
     def speakers(self) -> list[Warden]:
         return [each for each in self.speaking() if not each.unacked.full]
+
+    def askers(self) -> list[Warden]:
+        return [each for each in self.speakers() if each.desk.open < MOST_OPEN]
 
     def bearing(self) -> list[tuple[Warden, str]]:
         """Agents and the children that live as far as they know."""
@@ -374,6 +400,44 @@ class Model(RuleBasedStateMachine):
                 assert record.status.ended, "a run ends after its children"
 
     @invariant()
+    def what_is_asked_is_answered_once_and_only_that_is_heard(self) -> None:
+        for record in self.reader.runs(limit=200).records:
+            asked, responded = self.questions(record.run_id)
+            assert set(responded) <= set(asked)
+            for warden in self.world.of(record.run_id):
+                assert len(dict(warden.heard)) == len(warden.heard), "heard twice"
+                assert dict(warden.heard).items() <= responded.items()
+            open_now = [each for each in asked if each not in responded and _is_of(record.attempt, each)]
+            if record.status in (Status.RUNNING, Status.WAITING_FOR_APPROVAL) and record.exit_record is None:
+                assert (record.status is Status.WAITING_FOR_APPROVAL) == bool(open_now)
+                assert [each.request_id for each in record.approvals] == open_now
+            else:
+                assert not record.approvals
+                assert not record.answers
+            told = {
+                id: answers
+                for id, answers in self.world.answers.items()
+                if self.is_approval(id, record.run_id)
+            }
+            accepted = [
+                [each for each in answers if isinstance(each, ApprovalAnswered)] for answers in told.values()
+            ]
+            assert all(each == same[0] for same in accepted for each in same), "one command, two answers"
+            assert sum(same[0].resolved for same in accepted if same) <= len(responded)
+
+    def questions(self, run_id: str) -> tuple[list[str], dict[str, str]]:
+        """What it asked, and what was answered."""
+        events = self.events(run_id)
+        responded = [each for each in events if each["event"] == "approval.responded"]
+        found = {each["request_id"]: each["choice"] for each in responded}
+        assert len(found) == len(responded), "answered twice"
+        return [each["request_id"] for each in events if each["event"] == "approval.request"], found
+
+    def is_approval(self, id: str, run_id: str) -> bool:
+        command = self.commands[id]
+        return isinstance(command, AnswerApproval) and command.run_id == run_id
+
+    @invariant()
     def a_stopped_run_is_not_begun_again(self) -> None:
         for answer in chain.from_iterable(self.world.answers.values()):
             record = self.record(answer.run_id) if isinstance(answer, StopAccepted) else None
@@ -383,6 +447,13 @@ class Model(RuleBasedStateMachine):
     def settle(self) -> None:
         """Everybody does what he has to; then everything has its one end."""
         self.crash(mail_is_lost=False, after="decided")
+        self.work(rounds=3)
+        for warden in self.speaking():
+            record = self.record(warden.run_id)
+            if record is not None and record.status in (Status.RUNNING, Status.WAITING_FOR_APPROVAL):
+                _, responded = self.questions(warden.run_id)
+                given = {each for each in responded if _is_of(warden.attempt, each)}
+                assert given == set(dict(warden.heard)), "an answer reaches the agent that goes on"
         for _ in range(ENOUGH):
             self.work(rounds=1)
             for warden in self.speaking():
@@ -397,6 +468,7 @@ class Model(RuleBasedStateMachine):
             self.each_event_is_what_its_agent_said_and_in_that_order,
             self.an_agent_begins_once_for_each_attempt_and_never_beside_another,
             self.a_child_is_what_its_parent_was_told_and_ends_before_it,
+            self.what_is_asked_is_answered_once_and_only_that_is_heard,
             self.a_stopped_run_is_not_begun_again,
         ):
             check()
@@ -405,6 +477,10 @@ class Model(RuleBasedStateMachine):
             told = [event["event"] for event in self.events(record.run_id)]
             if self.roots == 0:  # else it was lost together with its children
                 assert told.count("subagent.start") == told.count("subagent.complete")
+
+
+def _is_of(attempt: int, request_id: str) -> bool:
+    return request_id.startswith(f"approval_{attempt}_")
 
 
 def _children(warden: Warden) -> list[str]:

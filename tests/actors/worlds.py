@@ -18,10 +18,13 @@ from runward.actors.admission import Caps
 from runward.actors.approving import Approving
 from runward.actors.children import Children
 from runward.actors.commands import Commands
+from runward.actors.desk import Desk
 from runward.actors.forgetting import Forgetting
 from runward.actors.journal.patient import PatientWriter
 from runward.actors.live_run import LiveRun
 from runward.actors.messages import (
+    Answer,
+    AnswerTaken,
     AskChild,
     ChildEnded,
     ChildGone,
@@ -101,6 +104,8 @@ class Warden:
         self.last_word: ExitRecord | None = None
         self.acked = 0  # the highest that it was told the journal has
         self.let_go = False  # its last word is in the journal, as it was told
+        self.desk = Desk(attempt)
+        self.heard: list[tuple[str, str]] = []  # what its agent was answered: request and choice
 
     @property
     def route(self) -> bytes:
@@ -119,6 +124,17 @@ class Warden:
         self.said += lines
         events = Events(self.run_id, self.attempt, n, count, b"".join(lines))
         self.unacked.add(count, wire.encode(events))
+        return events
+
+    def asks(self) -> Events:
+        """Its agent asks a person."""
+        n = self.unacked.last_n + 1
+        asked = self.desk.ask({"prompt": "?"}, 1.0)
+        assert isinstance(asked, dict)
+        numbers = {"event": "approval.request", "timestamp": 1.0, "attempt": self.attempt, "n": n}
+        self.said.append(msgspec.json.encode(numbers | asked) + b"\n")
+        events = Events(self.run_id, self.attempt, n, 1, self.said[-1])
+        self.unacked.add(1, wire.encode(events))
         return events
 
     def ends(self, completed: bool) -> None:
@@ -186,6 +202,11 @@ class World:
                 warden.let_go, warden.alive = True, False
             case Spawned() | NotSpawned() | ChildGone():
                 warden.children.hear(message)
+            case Answer():
+                if warden.desk.answer(message) is not None:
+                    warden.heard.append((message.request_id, message.choice))
+                if warden.up:
+                    self.say(warden, AnswerTaken(warden.run_id, warden.attempt, message.request_id))
             case _:
                 pass
 
@@ -371,6 +392,8 @@ class Supervisor(FakeHouse):
                 run.reached(message)
             case Exited():
                 run.recorded(lifecycle.Recorded(message.record))
+            case AnswerTaken():
+                run.advance(lifecycle.AnswerTaken(message.request_id))
             case SpawnRun():
                 self._offspring.spawn(run, message)
             case AskChild():
