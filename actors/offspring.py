@@ -33,8 +33,7 @@ from .trees import Trees, added
 
 NOT_ALLOWED = "spawn_not_allowed"
 SUMMARY_LENGTH = 500  # characters of a child's output, or of its error, that its parent's events tell
-_CAN_BEAR = frozenset({Phase.RUNNING})
-_STOP_AGAIN = ("interrupt", "terminate", "kill")
+MOST_STOPS = 3  # one for each rung
 
 
 class Offspring:
@@ -61,12 +60,15 @@ class Offspring:
             return None
         parent = self._register.get(command.parent_run_id)
         if parent is None or parent.record.owner != command.owner:
-            return _refusal(command, "run_not_live", f"{command.parent_run_id} is no live run of this key")
-        if parent.state.phase not in _CAN_BEAR or parent.state.stop is not None:
-            return _refusal(command, "run_not_live", f"{command.parent_run_id} is not running, or is to end")
+            message = f"{command.parent_run_id} is no live run of this key"
+            return Refusal(command.id, "run_not_live", message, param="parent_run_id")
+        if parent.state.phase is not Phase.RUNNING or parent.state.stop is not None:
+            message = f"{command.parent_run_id} is not running, or is to end"
+            return Refusal(command.id, "run_not_live", message, param="parent_run_id")
         full = self._trees.why_full(command.parent_run_id)
         if full is not None:
-            return _refusal(command, "tree_full", f"{command.parent_run_id} can have no other child: {full}")
+            message = f"{command.parent_run_id} can have no other child: {full}"
+            return Refusal(command.id, "tree_full", message, param="parent_run_id")
         return None if command.on_conflict == "parallel" else self._refuses_session(command)
 
     def _refuses_session(self, command: StartRun) -> Refusal | None:
@@ -90,8 +92,11 @@ class Offspring:
         """What the warden of that run asks. The same wish again is the same run."""
         command = _command(parent.record, asked)
         known = self._house.journal.run_key(command.run_id) or self._house.journal.commanded(command.id)
-        answer = self._start(command) if known or self._may(parent, asked) else self._not_allowed(command)
-        match answer:
+        if not known and not self._may(parent, asked):
+            why = f"its agent's `spawn` does not list {asked.agent!r}"
+            self._tell(parent, NotSpawned(asked.n, NOT_ALLOWED, why))
+            return
+        match self._start(command):
             case RunAccepted(run_id=child_run_id):
                 self._tell(parent, Spawned(asked.n, child_run_id))
                 if known:
@@ -104,9 +109,6 @@ class Offspring:
         spec = self._settings.agents.get(parent.record.agent)
         return spec is not None and asked.agent in spec.spawn
 
-    def _not_allowed(self, command: StartRun) -> Refusal:
-        return _refusal(command, NOT_ALLOWED, f"its agent's `spawn` does not list {command.agent!r}")
-
     # ── asked about ──────────────────────────────────────────────────────────────────────────────
 
     def asked(self, parent: LiveRun, asked: AskChild) -> None:
@@ -114,17 +116,12 @@ class Offspring:
         child = self._register.get(asked.child_run_id)
         if child is None:
             self._tell_if_gone(parent, asked.child_run_id)
-        elif child.record.parent_run_id == parent.record.run_id and asked.stops > 0:
+        elif child.record.parent_run_id == parent.record.run_id:
             run_id, attempt = parent.record.run_id, parent.record.attempt
-            runs = self._settings.runs
-            graces = (runs.interrupt_grace_s, runs.terminate_grace_s)
-            for number in range(
-                1, min(asked.stops, len(_STOP_AGAIN)) + 1
-            ):  # each of them is known, or is not
-                stop_id = f"stop {number} by {run_id} {attempt}"
-                self._stop(
-                    child, StopPlan(stop_id, "interrupt", *graces), f"its parent {run_id} asked for it"
-                )
+            for number in range(1, min(asked.stops, MOST_STOPS) + 1):
+                # Those that it asked before are known by their ids, and change nothing.
+                stop = self._plan(f"stop {number} by {run_id} {attempt}")
+                self._stop(child, stop, f"its parent {run_id} asked for it")
 
     def _tell_if_gone(self, parent: LiveRun, child_run_id: str) -> None:
         if self._register.get(child_run_id) is None:
@@ -146,14 +143,9 @@ class Offspring:
         """Nothing is left of the run itself. Whether it has live children: those are stopped, and it ends after."""
         if not self._trees.children(run.record.run_id):
             return False
-        runs, record = self._settings.runs, run.record
-        plan = StopPlan(
-            f"end of {record.run_id} {record.attempt}",
-            "interrupt",
-            runs.interrupt_grace_s,
-            runs.terminate_grace_s,
-        )
+        record = run.record
         if run.state.stop is None:  # else they were told already
+            plan = self._plan(f"end of {record.run_id} {record.attempt}")
             self._stop_children(run, plan, f"its parent {record.run_id} has ended")
         return bool(self._trees.children(record.run_id))
 
@@ -198,19 +190,18 @@ class Offspring:
         for run in below:
             if self._parent(run) is not None:
                 self._trees.add(run.record.run_id, run.record.parent_run_id or "")
-        runs = self._settings.runs
         for run in below:
             parent = self._parent(run)
             if parent is None:
-                lost = StopPlan(
-                    f"end of {run.record.parent_run_id}",
-                    "interrupt",
-                    runs.interrupt_grace_s,
-                    runs.terminate_grace_s,
-                )
+                lost = self._plan(f"end of {run.record.parent_run_id}")
                 self._stop(run, lost, f"its parent {run.record.parent_run_id} has ended")
             elif parent.state.stop is not None:
                 self.stop_below(parent, parent.state.stop)
+
+    def _plan(self, command_id: str) -> StopPlan:
+        """A stop from the interrupt up, with the configured grace."""
+        runs = self._settings.runs
+        return StopPlan(command_id, "interrupt", runs.interrupt_grace_s, runs.terminate_grace_s)
 
     def _tell(self, parent: LiveRun, message: Spawned | NotSpawned | ChildGone) -> None:
         """The warden, once the journal has it. One that has a new line by then asks again."""
@@ -254,7 +245,3 @@ def _gone(record: RunRecord) -> ChildGone:
     output = b"" if record.output is None else bytes(record.output)
     reason, usage = record.reason, record.usage or Usage()
     return ChildGone(record.run_id, record.status.value, reason, output, record.error, usage)
-
-
-def _refusal(command: StartRun, code: str, message: str) -> Refusal:
-    return Refusal(command.id, code, message, param="parent_run_id")  # type: ignore[arg-type]
