@@ -232,6 +232,7 @@ class Commands:
             entrypoint=spec.entrypoint or "".join(spec.command[:1]),  # a callable has neither
             network=spec.network,
             restart=spec.restart,
+            spawn=list(spec.spawn),
             limits=limits,
             containment=self._house.containment_of(name),
             health="quarantined" if why else self._forking.health(name),

@@ -250,6 +250,7 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
     health: Literal["ready", "starting", "down", "idle", "quarantined"] = "idle"
     live_runs: int = 0
     warnings: list[str] = []
+    spawn: list[str] = []  # agents that its runs may start runs of
 
 
 class Agents(Message, frozen=True, tag="agent_list"):

@@ -173,6 +173,8 @@ def test_a_spawn_that_may_not_be_is_refused_with_its_reason(server: Server, aske
     run = _result(server.client, "refused", asked)
     assert run["output"][0] == code, run
     assert _below(server.client, run["run_id"]) == []
+    agents = {each["name"]: each["spawn"] for each in server.client.ask("GET", "/v1/agents").json["data"]}
+    assert (agents["acts"], agents["leaf"]) == (["leaf", "sleeper"], [])
 
 
 def test_a_tree_is_bounded_in_breadth_and_depth(server: Server) -> None:
