@@ -181,6 +181,7 @@ def _starts_answered(client: Client) -> float:
     return figures(client).of("runward_http_requests_total", method="POST", route="/v1/runs", status="404")
 
 
+@pytest.mark.slow
 def test_a_kill_and_the_death_of_one_of_our_processes_are_counted(house: Server, client: Client) -> None:
     before = figures(client)
     run_id = client.begun("act", "obeys")
