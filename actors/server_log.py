@@ -60,9 +60,12 @@ class ServerLog:
 
 
 def _text(message: str, _level: Level, fields: dict[str, Any]) -> bytes:
+    """For a terminal, which must not obey what somebody put into a path."""
     told = "".join(f" {name}={value}" for name, value in fields.items())
-    line = f"runward: {message}{told}".encode(errors="replace")
-    return line[: LONGEST - 1] + b"\n"
+    line = "".join(
+        each if each.isprintable() or each == "\n" else "?" for each in f"runward: {message}{told}"
+    )
+    return line.encode(errors="replace")[: LONGEST - 1] + b"\n"
 
 
 _log = ServerLog("", as_json=False)

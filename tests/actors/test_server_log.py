@@ -48,6 +48,11 @@ def test_for_a_person_it_is_a_sentence(pipe: tuple[int, int]) -> None:
     assert lines(pipe[0]) == ["runward: facade 1 ended code=3"]
 
 
+def test_a_terminal_is_sent_nothing_that_it_would_obey(pipe: tuple[int, int]) -> None:
+    ServerLog("root", as_json=False, fd=pipe[1]).say("audit", run_id="\x1b[31m\x07\r\x9b")
+    assert lines(pipe[0]) == ["runward: audit run_id=?[31m???"]
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 @pytest.mark.parametrize("text", ["x" * 10_000, "\x00" * 10_000, "é" * 10_000, "\n"])
 def test_a_line_is_one_line_that_a_pipe_takes_in_one_piece(
