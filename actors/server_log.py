@@ -61,11 +61,14 @@ class ServerLog:
 
 def _text(message: str, _level: Level, fields: dict[str, Any]) -> bytes:
     """For a terminal, which must not obey what somebody put into a path."""
+    trace = str(fields.pop("trace", ""))
     told = "".join(f" {name}={value}" for name, value in fields.items())
-    line = "".join(
-        each if each.isprintable() or each == "\n" else "?" for each in f"runward: {message}{told}"
-    )
-    return line.encode(errors="replace")[: LONGEST - 1] + b"\n"
+    lines = [f"runward: {message}{told}", *trace.splitlines()]
+    return "\n".join(map(_harmless, lines)).encode(errors="replace")[: LONGEST - 1] + b"\n"
+
+
+def _harmless(line: str) -> str:
+    return "".join(each if each.isprintable() else "?" for each in line)
 
 
 _log = ServerLog("", as_json=False)

@@ -49,8 +49,10 @@ def test_for_a_person_it_is_a_sentence(pipe: tuple[int, int]) -> None:
 
 
 def test_a_terminal_is_sent_nothing_that_it_would_obey(pipe: tuple[int, int]) -> None:
-    ServerLog("root", as_json=False, fd=pipe[1]).say("audit", run_id="\x1b[31m\x07\r\x9b")
-    assert lines(pipe[0]) == ["runward: audit run_id=?[31m???"]
+    ServerLog("root", as_json=False, fd=pipe[1]).say(
+        "audit", run_id="\x1b[31m\x07\r\x9b\n", trace="one\ntwo\x1b"
+    )
+    assert lines(pipe[0]) == ["runward: audit run_id=?[31m????", "one", "two?"]
 
 
 @pytest.mark.parametrize("as_json", [True, False])
