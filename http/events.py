@@ -91,6 +91,6 @@ def cursor(request: web.Request) -> int:
 
 
 def said_cursor(request: web.Request) -> int | None:
-    """The same; None where nobody says. Raises `Problem` if it is no number."""
-    said = LAST_EVENT_ID.of(request)
-    return AFTER.of(request) if said is None else said
+    """The same; None where nobody says. Raises `Problem` if either is no number, also the one that does not count."""
+    said, after = LAST_EVENT_ID.of(request), AFTER.of(request)
+    return after if said is None else said
