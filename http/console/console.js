@@ -204,6 +204,7 @@ class Console {
     const typing = event.target.closest("input, textarea, select, dialog");
     if (event.key === "Escape" && !event.target.closest("dialog")) {
       if (event.target === byId("filter")) byId("grid").focus();
+      else if (typing) event.target.blur();
       else if (this.opened) this.#leaveRun();
     } else if (!typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
       if (event.key === "/") byId("filter").focus();

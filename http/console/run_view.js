@@ -187,8 +187,12 @@ export class RunView {
   }
 
   async #copy() {
-    await navigator.clipboard?.writeText(this.id).catch(() => {});
-    this.hooks.tell(`${this.id} copied`);
+    try {
+      await navigator.clipboard.writeText(this.id); // there is none where the page came over plain HTTP from elsewhere
+      this.hooks.tell(`${this.id} copied`);
+    } catch {
+      this.hooks.tell(this.id);
+    }
   }
 }
 

@@ -193,6 +193,7 @@ function fillRow(row, entry, now) {
   setText(cells.rate, entry.rate === null ? "" : rate(entry.rate));
   setText(row.when, run.ended_at ? clock(run.ended_at) : "");
   setText(row.word, lastWord(run));
+  setAttribute(cells.last, "title", row.word.shown); // all of it, where there is no room
   cells.last.classList.toggle("event", !over);
 }
 
