@@ -14,7 +14,7 @@ const FRESH_CHARACTERS = 16_000; // of words that are put up at once; who says m
 const PUT_SHARE = 4; // between two times passes at least so many times what the first took
 
 const LINES = {
-  "run.queued": (event) => (event.position ? `queued, ${event.position} before it` : "queued"),
+  "run.queued": (event) => (event.position > 1 ? `queued, ${event.position - 1} before it` : "queued"),
   "run.started": (event) => `started${event.attempt > 1 ? `, attempt ${event.attempt}` : ""}, pid ${event.pid}`,
   "run.stopping": (event) => `stop: ${rungWord(event.mode)}${event.reason ? ` (${event.reason})` : ""}`,
   "run.restarting": (event) => `${event.error ?? event.reason}; attempt ${event.attempt} begins in ${duration(event.delay_s)}`,
