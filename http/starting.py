@@ -40,6 +40,7 @@ async def start(call: Call) -> web.StreamResponse:
     """202 once the run is journalled; 200 and its stream for who asks for that."""
     must_act(call.who)
     key = keyed.key_of(call.request)
+    events.cursor(call.request)  # one that is none is refused, also where no stream is asked for
     sent = await bodies.read(call.request, call.facade.settings.http.body_timeout_s)
     body, ignored = bodies.decode(sent, StartBody)
     ignored += _without_effect(body)

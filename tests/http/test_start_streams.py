@@ -118,3 +118,11 @@ async def test_a_new_run_is_streamed_from_its_first_event_whatever_the_client_sa
         async with session.post("/v1/runs", json={"input": "x"}, headers=headers) as response:
             assert response.status == 200
             assert (await EventStream(response).next()).id == 1
+
+
+@pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
+async def test_a_cursor_that_is_none_is_refused_whatever_is_asked_for(facade: Running, accept: str) -> None:
+    for query, headers in (("?after=x", {}), ("", {"Last-Event-ID": "x"})):
+        sent = {"Accept": accept, **headers}
+        answer = await facade.ask("POST", f"/v1/runs{query}", "alice", json={"input": "go"}, headers=sent)
+        assert (answer.status, answer.code) == (400, "invalid_cursor")
