@@ -74,6 +74,7 @@ def test_the_end_of_a_run_is_told_once_and_signed(server: Server, receiver: Rece
     assert (webhook["url"], webhook["tries"], webhook["error"]) == (f"{receiver.url}/ok/one", 1, None)
 
 
+@pytest.mark.slow
 def test_libraries_of_the_standard_check_the_signature(server: Server, receiver: Receiver) -> None:
     """That of OpenAI's client, which receives OpenAI's own webhooks."""
     from openai import InvalidWebhookSignatureError, OpenAI
@@ -112,7 +113,7 @@ def test_a_receiver_that_is_gone_and_one_that_leads_elsewhere_are_not_followed(
     assert client.ask("DELETE", f"/v1/runs/{away}").status == 204
 
 
-@pytest.mark.parametrize("victim", ["facade 1", "supervisor"])
+@pytest.mark.parametrize("victim", ["facade 1", pytest.param("supervisor", marks=pytest.mark.slow)])
 def test_what_dies_amid_a_delivery_does_not_lose_it(server: Server, receiver: Receiver, victim: str) -> None:
     client, path = server.client, f"/hold/{victim.split(' ')[0]}"
     run_id = client.start("echo", "x", webhook={"url": receiver.url + path})

@@ -260,6 +260,7 @@ def test_a_program_spawns_and_stops_runs_by_lines(server: Server) -> None:
     assert len(_below(client, run["run_id"])) == 2
 
 
+@pytest.mark.slow
 def test_a_flood_of_wishes_is_refused_and_hurts_nobody(server: Server) -> None:
     client = server.client
     run_id = _start(client, "flooder", "20000")
