@@ -21,7 +21,10 @@ def model() -> Iterator[LanguageModel]:
 @pytest.fixture(scope="session")
 def house(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """With an agent of each framework."""
-    config = {"agents": houses.agents(model), "runs": {"builtin_agents": ["echo", "count"]}}
+    config = {
+        "agents": houses.agents(houses.reaching(model.url)),
+        "runs": {"builtin_agents": ["echo", "count"]},
+    }
     with running(
         tmp_path_factory.mktemp("frameworks"), config, python=houses.python(), variables=houses.VARIABLES
     ) as server:

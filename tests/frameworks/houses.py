@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from ..support.extras import python_with
-from ..support.language_model import LanguageModel
 
 AGENTS = Path(__file__).parent / "agents"
 #: Framework → the file of its agent. Each extra is called as its framework, with a dash.
@@ -20,19 +19,19 @@ def python() -> str:
     return python_with(*(name.replace("_", "-") for name in FILES))
 
 
-def agents(model: LanguageModel) -> dict[str, Any]:
-    """One of each framework, and one that is made when it is needed; they reach the model and nothing else."""
+def agents(reaching: dict[str, Any]) -> dict[str, Any]:
+    """One of each framework, and one that is made when it is needed."""
     found: dict[str, Any] = {}
     for name, file in FILES.items():
-        found[name] = {"entrypoint": f"{AGENTS / file}.py:agent", **reaching(model)}
-        found[f"{name}_made"] = {"entrypoint": f"{AGENTS / file}.py:made", **reaching(model)}
+        found[name] = {"entrypoint": f"{AGENTS / file}.py:agent", **reaching}
+        found[f"{name}_made"] = {"entrypoint": f"{AGENTS / file}.py:made", **reaching}
     return found
 
 
-def reaching(model: LanguageModel) -> dict[str, Any]:
-    """What an agent's declaration says so that it finds this model."""
+def reaching(url: str) -> dict[str, Any]:
+    """What an agent's declaration says so that it finds the model at this base URL, and reaches nothing else."""
     return {
         "network": "proxy",
-        "allow_hosts": [model.address],
-        "env": {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "none"},
+        "allow_hosts": [url.removeprefix("http://").removesuffix("/v1")],
+        "env": {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "none"},
     }

@@ -13,25 +13,17 @@ from ..support.extras import python_with
 from ..support.language_model import COMPLETION_TOKENS, PROMPT_TOKENS, LanguageModel
 from ..support.server import Server, running
 from ..support.waiting import AT_LAST_S, until
-from .houses import VARIABLES
+from .houses import VARIABLES, reaching
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1000)]
 
-AGENT = {
-    "entrypoint": "runward.actors.hermes:Agent",
-    "network": "proxy",
-    "options": {"model": "scripted"},
-}
+AGENT = {"entrypoint": "runward.actors.hermes:Agent", "options": {"model": "scripted"}}
 
 
 @pytest.fixture(scope="module")
 def house(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    reach = {
-        "allow_hosts": [model.address],
-        "env": {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "none"},
-    }
     config = {
-        "agents": {"hermes": {**AGENT, **reach}},
+        "agents": {"hermes": {**AGENT, **reaching(model.url)}},
         "runs": {"builtin_agents": ["echo"]},
     }
     with running(

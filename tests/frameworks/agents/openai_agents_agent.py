@@ -2,7 +2,7 @@
 
 import asyncio
 
-from agents import Agent, OpenAIChatCompletionsModel, function_tool
+from agents import Agent, ModelSettings, OpenAIChatCompletionsModel, function_tool
 from openai import AsyncOpenAI
 
 
@@ -28,7 +28,13 @@ async def hang() -> str:
 def made(*, model: str = "scripted") -> Agent:
     """Make one when it is needed."""
     asked = OpenAIChatCompletionsModel(model, AsyncOpenAI())
-    return Agent(name="Brief", instructions="Be brief.", model=asked, tools=[add, fail, hang])
+    return Agent(
+        name="Brief",
+        instructions="Be brief.",
+        model=asked,
+        model_settings=ModelSettings(include_usage=True),
+        tools=[add, fail, hang],
+    )
 
 
 agent = made()

@@ -1,0 +1,1 @@
+"""Programs that tests start: each says where it listens, and ends with its stdin."""
