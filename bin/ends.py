@@ -56,7 +56,7 @@ def _follow_all(
 
 
 def _followed(client: Client, run: RunInfo, told: Told) -> RunInfo:
-    if run.rung and not run.ended:
+    if run.rung:
         told(run.run_id, run.rung)
     for event in client.stream(run.run_id, run.last_seq, on_loss=lambda why: say(f"{why}; trying again")):
         if event.event == "run.stopping":

@@ -13,6 +13,7 @@ import pytest
 from ..support.client import Client, Json
 from ..support.rungs import RUNGS, skip_unless_held
 from ..support.server import Server, running
+from ..support.waiting import AT_LAST_S
 from .test_endings import _says as says
 
 PROGRAMS = Path(__file__).parents[1] / "support" / "programs"
@@ -215,7 +216,7 @@ def test_a_program_that_cannot_be_started_is_named_and_the_server_lives(
 
 
 def test_an_interrupt_is_a_line_on_stdin(client: Client) -> None:
-    run = client.stopped(client.begun("act", "obeys"))
+    run = client.stopped(client.begun("act", "obeys"), grace_s=AT_LAST_S)
     assert says(run) == ("cancelled", "interrupted", 0, None, "interrupt")
     assert run["output"] == {"control": "interrupt", "message": "Stop requested via API"}
 
@@ -227,7 +228,7 @@ def test_sigterm_goes_to_the_program_that_did_not_hear(client: Client) -> None:
 
 
 def test_a_program_may_tidy_up_on_sigterm(client: Client) -> None:
-    run = client.stopped(client.begun("act", "tidies"), mode="terminate")
+    run = client.stopped(client.begun("act", "tidies"), mode="terminate", grace_s=AT_LAST_S)
     assert says(run) == ("cancelled", "terminated", 0, None, "terminate")
     assert run["output"] == "tidied"
 

@@ -128,9 +128,11 @@ class _Gunner:
                 self.shots += 1
 
     def _targets(self, role: str) -> list[Process]:
-        """Who is of this role. A warden and an agent that were just forked still bear the zygote's title."""
-        supervisors = {each.pid for each in self._server.members("supervisor")}
+        """Who is of this role: what was just forked still bears its parent's title."""
         found = self._server.members(role)
+        if role in ("supervisor", "facade"):
+            return [each for each in found if each.parent == self._server.pid]
+        supervisors = {each.pid for each in self._server.members("supervisor")}
         return [each for each in found if each.parent in supervisors] if role == "zygote" else found
 
 
