@@ -8,7 +8,8 @@ import os
 from .figures import Series, series, summed, unended
 from .forking import Forking
 from .live_run import House
-from .messages import AskFigures, FiguresTold
+from .messages.answers import FiguresTold
+from .messages.commands import AskFigures
 from .register import Register
 from .reported import Reported
 

@@ -26,7 +26,7 @@ from .ending import EXIT_FAILED, Ending, ending_of_raise, ending_of_return, fitt
 from .entrypoints import load
 from .frameworks.recognised import advice
 from .interruption import Interrupted, Interruption, SigtermHandler
-from .messages import (
+from .messages.with_agent import (
     Approval,
     ChildEnded,
     ChildRefused,

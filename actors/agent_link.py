@@ -12,7 +12,7 @@ import msgspec
 
 from .actor import Actor, Callback, Timer
 from .command_lines import StartCommand
-from .messages import Approval, ChildRefused, EventRefused, ToAgent
+from .messages.with_agent import Approval, ChildRefused, EventRefused, ToAgent
 
 READ_AT_ONCE = 131_072
 PIPE_BYTES = 262_144  # what may wait in it; F_SETPIPE_SZ of fcntl(2)

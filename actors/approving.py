@@ -10,7 +10,8 @@ from ..config.sections import Settings
 from . import lifecycle, wire
 from .actor import Timer
 from .live_run import House, LiveRun
-from .messages import AnswerApproval, ApprovalAnswered, FromSupervisor, Refusal, StopRun
+from .messages.answers import ApprovalAnswered, FromSupervisor, Refusal
+from .messages.commands import AnswerApproval, StopRun
 from .readoption import stop_plan
 from .records import ApprovalAnswer, ApprovalRequest
 from .register import Register

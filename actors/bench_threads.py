@@ -29,21 +29,11 @@ from .intake import Intake
 from .interruption import Interruption
 from .journal.writer import Writer
 from .mailbox import KeyPair, Post, Sender
-from .messages import (
-    Agents,
-    AskAgents,
-    Claim,
-    Ping,
-    Pong,
-    Published,
-    Ready,
-    Refusal,
-    RunAccepted,
-    StartRun,
-    StopAccepted,
-    StopRun,
-    ToSupervisor,
-)
+from .messages.answers import Agents, Pong, Refusal, RunAccepted, StopAccepted
+from .messages.commands import AskAgents, Ping, StartRun, StopRun, ToSupervisor
+from .messages.feed import Published
+from .messages.from_run import Claim
+from .messages.with_root import Ready
 from .records import Exit, Reason, RunInput, RunRecord, Status, Usage
 from .roles import SupervisorStart
 from .run import Run

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from .messages import ToAgent
+from .messages.with_agent import ToAgent
 from .records import Usage
 
 #: What encoding a value that is no JSON can raise.

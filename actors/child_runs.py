@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from .channel import to_json
-from .messages import ChildEnded, ChildRefused, ChildStarted
+from .messages.with_agent import ChildEnded, ChildRefused, ChildStarted
 from .records import Usage
 
 T = TypeVar("T")

@@ -10,16 +10,9 @@ import msgspec
 
 from ..config.sections import AgentSpec, RunsSettings
 from . import wishes
-from .messages import (
-    AskChild,
-    ChildEnded,
-    ChildGone,
-    ChildRefused,
-    ChildStarted,
-    NotSpawned,
-    Spawned,
-    SpawnRun,
-)
+from .messages.from_run import AskChild, SpawnRun
+from .messages.to_run import ChildGone, NotSpawned, Spawned
+from .messages.with_agent import ChildEnded, ChildRefused, ChildStarted
 from .wishes import SpawnWish, StopWish
 
 TOO_FAST = "spawning_too_fast"

@@ -7,7 +7,7 @@ from typing import assert_never
 from . import limits, stopping
 from .actor import Actor, Callback, Timer
 from .exit_record import Ending
-from .messages import StopMode
+from .messages.base import StopMode
 
 
 class Climb:

@@ -10,7 +10,8 @@ import msgspec
 from ..config.sections import AgentSpec
 from .desk import Desk
 from .intake import LONGEST_JOINED, Intake, Refused, Taken, why_too_deep
-from .messages import Claim, Start
+from .messages.from_run import Claim
+from .messages.with_agent import Start
 from .records import RunInput, Usage
 
 

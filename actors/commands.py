@@ -12,25 +12,27 @@ from .approving import Approving
 from .forgetting import Forgetting
 from .forking import Forking
 from .live_run import House, LiveRun
-from .messages import (
+from .messages.answers import (
     AgentInfo,
     Agents,
-    AnswerApproval,
-    AskAgents,
-    AskFigures,
-    AskStack,
-    DeleteRun,
     FromSupervisor,
-    NoteDelivery,
-    Ping,
     Pong,
     Refusal,
     RunAccepted,
     RunDeleted,
     RunsStopping,
+    StopAccepted,
+)
+from .messages.commands import (
+    AnswerApproval,
+    AskAgents,
+    AskFigures,
+    AskStack,
+    DeleteRun,
+    NoteDelivery,
+    Ping,
     StartRun,
     SteerRun,
-    StopAccepted,
     StopRun,
     StopRuns,
     ToSupervisor,

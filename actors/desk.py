@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from .messages import Answer, Approval
+from .messages.to_run import Answer
+from .messages.with_agent import Approval
 from .records import MOST_OPEN, ApprovalRequest, Choice
 
 ASKED, STEERED = "approval.request", "run.steered"  # the events

@@ -8,7 +8,8 @@ from typing import Literal
 
 from .containment.reaping import end_all, reap_dead
 from .containment.rungs import GROUP
-from .messages import Claim, ExitRecord, StopMode
+from .messages.base import StopMode
+from .messages.from_run import Claim, ExitRecord
 from .proxy_link import ProxyLink
 from .records import LimitReason
 

@@ -14,7 +14,7 @@ from .containment.leaf import Leaf
 from .containment.walls import UID, Walls
 from .ending import EXIT_FAILED
 from .errors import WallFailed
-from .messages import Fork
+from .messages.with_zygote import Fork
 from .proxy_link import ProxyLink
 from .roles import ZygoteStart
 

@@ -19,7 +19,8 @@ from .containment.rungs import OWN_USER, RUNGS, KillRung
 from .errors import AskTimeout
 from .live_run import LiveRun
 from .mailbox import Guard
-from .messages import Forked, ForkFailed, FromZygote, Hello, PreloadFailed, WardenReaped, ZygoteReady
+from .messages.from_run import Hello
+from .messages.with_zygote import Forked, ForkFailed, FromZygote, PreloadFailed, WardenReaped, ZygoteReady
 from .provisions import Provisions, asked_by
 from .records import Kind, ProcessIdentity
 from .register import Register

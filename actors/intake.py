@@ -13,7 +13,8 @@ from typing import Any, Literal
 import msgspec
 
 from .desk import ASKED, LONGEST_REQUEST_BYTES, STEERED, Desk, questions
-from .messages import Approval, Claim
+from .messages.from_run import Claim
+from .messages.with_agent import Approval
 from .records import Kind, Usage
 
 OWNED = ("run.", "stream.", "approval.")  # the runtime's own names

@@ -11,7 +11,7 @@ import msgspec
 from . import restart, wire
 from .actor import Actor
 from .estate import Member
-from .messages import ToRole
+from .messages.with_root import ToRole
 from .spawning import spawn_role
 
 #: For our descriptor of the line in the child: the birth data, and the descriptors that are inherited.

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from .messages import ExitRecord, StopMode
+from .messages.base import StopMode
+from .messages.from_run import ExitRecord
 from .records import MOST_OPEN, ApprovalAnswer, ApprovalRequest, Status
 
 

@@ -22,21 +22,10 @@ from .intake import lawful
 from .journal.patient import PatientWriter
 from .lifecycle import Effect, LifeMessage, Phase, StopPlan
 from .mailbox import KeyPair
-from .messages import (
-    Answer,
-    Events,
-    EventsAcked,
-    ExitAcked,
-    ExitRecord,
-    Go,
-    Hello,
-    Published,
-    RungReached,
-    Stop,
-    StopMode,
-    TakeStack,
-    ToRun,
-)
+from .messages.base import StopMode
+from .messages.feed import Published
+from .messages.from_run import Events, ExitRecord, Hello, RungReached
+from .messages.to_run import Answer, EventsAcked, ExitAcked, Go, Stop, TakeStack, ToRun
 from .records import (
     ApprovalAnswer,
     Containment,

@@ -15,18 +15,10 @@ from ..config.sections import Settings
 from . import lifecycle, wire
 from .lifecycle import Phase, StopPlan
 from .live_run import House, LiveRun
-from .messages import (
-    AskChild,
-    ChildGone,
-    FromSupervisor,
-    NotSpawned,
-    Refusal,
-    RunAccepted,
-    Spawned,
-    SpawnRun,
-    StartRun,
-    StopRun,
-)
+from .messages.answers import FromSupervisor, Refusal, RunAccepted
+from .messages.commands import StartRun, StopRun
+from .messages.from_run import AskChild, SpawnRun
+from .messages.to_run import ChildGone, NotSpawned, Spawned
 from .records import RunRecord, Usage
 from .register import Register
 from .trees import Trees, added

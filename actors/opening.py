@@ -8,7 +8,7 @@ from pathlib import Path
 from . import server_log, wire
 from .errors import BadMessage, StateFolderFull, StateFolderUnusable
 from .journal.patient import PatientWriter
-from .messages import CannotServe, ShutDown, Standby
+from .messages.with_root import CannotServe, ShutDown, Standby
 from .roles import SupervisorStart
 
 LOOK_EVERY_S = 0.25

@@ -12,7 +12,7 @@ from typing import Any
 
 from .channel import Channel, event_line, to_json
 from .interruption import Interrupted, Interruption, apart
-from .messages import Approval, Guidance
+from .messages.with_agent import Approval, Guidance
 
 #: Takes guidance, in any thread; returns why not, or None.
 Listener = Callable[[str], str | None]

@@ -17,7 +17,7 @@ from .containment.uids import UidPool
 from .containment.users import kill_users
 from .containment.walls import UID
 from .mailbox import Guard, KeyPair
-from .messages import Fork
+from .messages.with_zygote import Fork
 from .records import RunRecord
 from .roles import SupervisorStart
 from .work_folders import WorkFolders

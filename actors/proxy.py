@@ -22,7 +22,7 @@ from .actor import Actor, Callback
 from .containment import linux, oom
 from .containment.walls import Walls
 from .errors import WallFailed
-from .messages import Place
+from .messages.with_zygote import Place
 from .proxy_connection import Connection
 from .reachable import Reachable
 from .records import NetworkUse

@@ -17,7 +17,9 @@ from .journal.intents import JournalledStop
 from .journal.writer import UnendedRun
 from .lifecycle import StopPlan
 from .live_run import House, LiveRun
-from .messages import ExitRecord, StopMode, StopRun, StopRuns
+from .messages.base import StopMode
+from .messages.commands import StopRun, StopRuns
+from .messages.from_run import ExitRecord
 from .records import RunRecord, Status
 from .register import Register
 

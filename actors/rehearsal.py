@@ -24,7 +24,9 @@ from .exit_record import Ending
 from .intake import Intake
 from .interruption import Interruption
 from .mailbox import KeyPair, Post
-from .messages import Events, EventsAcked, ExitAcked, Exited, Go, Hello, Start
+from .messages.from_run import Events, Exited, Hello
+from .messages.to_run import EventsAcked, ExitAcked, Go
+from .messages.with_agent import Start
 from .records import ProcessIdentity, RunInput
 from .run import Run
 from .stdio import Stdio

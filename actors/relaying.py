@@ -9,7 +9,9 @@ from typing import Protocol
 from .actor import Timer
 from .desk import Desk
 from .intake import Taken
-from .messages import Answer, AnswerTaken, Approval, FromRun, Guidance, Steer, SteerTaken
+from .messages.from_run import AnswerTaken, FromRun, SteerTaken
+from .messages.to_run import Answer, Steer
+from .messages.with_agent import Approval, Guidance
 
 STEER_S = 2.0  # an agent that has not taken guidance by then does not get it
 OVERDUE_S = 2.5  # by then a warden has heard of what was taken in time

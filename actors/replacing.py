@@ -10,7 +10,7 @@ from collections.abc import Callable
 from .actor import Actor
 from .cast import SUPERVISOR_MAIN, Cast
 from .kept import Kept
-from .messages import ShutDown
+from .messages.with_root import ShutDown
 
 COME_S = 30.0  # a new one is up by then, or something is wrong
 LEAVE_S = 5.0  # an old one is gone by then

@@ -5,7 +5,8 @@ whichever facades and across a crash of any process, find either the one run or 
 """
 
 from .journal.writer import Writer
-from .messages import Refusal, RunAccepted, StartRun
+from .messages.answers import Refusal, RunAccepted
+from .messages.commands import StartRun
 
 KEPT_S = 86_400.0
 

@@ -32,7 +32,7 @@ from .errors import BadMessage, ContainmentMissing, StateFolderUnusable
 from .estate import Estate
 from .journal.lock import StateLock
 from .kept import Kept
-from .messages import CannotServe, Drain, OrphansSwept, Ready, ShutDown, Standby, SweepOrphans
+from .messages.with_root import CannotServe, Drain, OrphansSwept, Ready, ShutDown, Standby, SweepOrphans
 from .renewing import Renewing
 from .replacing import Replacing
 from .spoken import spoken

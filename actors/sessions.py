@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from ..config.sections import Settings
 from . import admission
 from .admission import InSession, OnConflict
-from .messages import Refusal, StartRun
+from .messages.answers import Refusal
+from .messages.commands import StartRun
 from .records import RunRecord
 from .register import Register
 from .roles import KeyCaps

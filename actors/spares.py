@@ -16,7 +16,8 @@ from uuid import uuid4
 from . import birth
 from .actor import Actor
 from .mailbox import KeyPair
-from .messages import Fork, Forked, ForkFailed, Hello
+from .messages.from_run import Hello
+from .messages.with_zygote import Fork, Forked, ForkFailed
 from .provisions import Provisions, asked_by, holder
 from .records import ProcessIdentity, RunRecord
 from .zygotes import ZygoteLink

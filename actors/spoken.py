@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from . import messages
+from .messages.from_run import FromRun
+from .messages.to_run import ToRun
 
 #: Message → its fields in order: name, type, and whether it must be there.
 Spoken = dict[str, list[tuple[str, str, bool]]]
@@ -18,7 +19,7 @@ Spoken = dict[str, list[tuple[str, str, bool]]]
 def spoken() -> Spoken:
     """By this version."""
     found: Spoken = {}
-    for union in (messages.FromRun, messages.ToRun):
+    for union in (FromRun, ToRun):
         for each in typing.get_args(union):
             _note(each, found)
     return found

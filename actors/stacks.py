@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 from .actor import Actor
-from .messages import AskStack, FromSupervisor, Refusal, Stack, StackTaken
+from .messages.answers import FromSupervisor, Refusal, Stack
+from .messages.commands import AskStack
+from .messages.from_run import StackTaken
 from .register import Register
 from .stack_pipe import MOST_S
 

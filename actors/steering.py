@@ -10,7 +10,10 @@ from .actor import Actor
 from .journal.patient import PatientWriter
 from .lifecycle import Phase
 from .live_run import LiveRun
-from .messages import FromSupervisor, Refusal, RunSteered, Steer, SteerRun, SteerTaken
+from .messages.answers import FromSupervisor, Refusal, RunSteered
+from .messages.commands import SteerRun
+from .messages.from_run import SteerTaken
+from .messages.to_run import Steer
 from .register import Register
 from .relaying import OVERDUE_S
 from .stacks import Answer

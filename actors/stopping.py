@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import assert_never
 
-from .messages import StopMode
+from .messages.base import StopMode
 
 
 class Rung(IntEnum):

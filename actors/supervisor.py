@@ -28,36 +28,32 @@ from .journal.patient import PatientWriter
 from .live_run import LiveRun
 from .mailbox import Guard, KeyPair, Post, Sender
 from .memory_gate import MemoryGate
-from .messages import (
-    RUNS_TOPIC,
+from .messages.answers import (
     Agents,
+    FiguresTold,
+    FromSupervisor,
+    Pong,
+    Refusal,
+    RunsStopping,
+    Stack,
+    StopAccepted,
+)
+from .messages.base import StopMode
+from .messages.feed import RUNS_TOPIC, Published, RunsChanged
+from .messages.from_run import (
     AnswerTaken,
     AskChild,
-    Drain,
     Events,
     Exited,
-    FiguresTold,
     FromRun,
-    FromSupervisor,
     Hello,
-    OrphansSwept,
-    Pong,
-    Published,
-    Ready,
-    Refusal,
     RungReached,
-    RunsChanged,
-    RunsStopping,
-    ShutDown,
     SpawnRun,
-    Stack,
     StackTaken,
     SteerTaken,
-    StopAccepted,
-    StopMode,
-    SweepOrphans,
-    ToRun,
 )
+from .messages.to_run import ToRun
+from .messages.with_root import Drain, OrphansSwept, Ready, ShutDown, SweepOrphans
 from .opening import await_predecessor, has_predecessor, open_journal
 from .quarantine import Quarantine
 from .records import Containment

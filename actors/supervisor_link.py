@@ -16,7 +16,8 @@ import msgspec
 from . import wire
 from .actor import Actor, Callback, Timer
 from .mailbox import KeyPair, Line, Outbox, Post, WatchedOutbox
-from .messages import Events, EventsAcked, Exited, FromRun, Hello, ToRun
+from .messages.from_run import Events, Exited, FromRun, Hello
+from .messages.to_run import EventsAcked, ToRun
 from .roles import ZygoteStart
 from .unacked import Unacked
 

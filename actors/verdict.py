@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from .lifecycle import State
-from .messages import ExitRecord
+from .messages.from_run import ExitRecord
 from .records import Exit, LimitReason, Reason, Status, Usage
 
 WARDEN_DIED = "the run's warden died, and with it the run"

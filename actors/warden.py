@@ -30,29 +30,23 @@ from .family import Family, Lines, fork_agent
 from .intake import Refused, Taken
 from .limiting import Limiter
 from .mailbox import KeyPair
-from .messages import (
+from .messages.base import StopMode
+from .messages.from_run import Claim, Events, Exited, Hello, RungReached, StackTaken
+from .messages.to_run import (
     Answer,
     ChildGone,
-    Claim,
-    EventRefused,
-    Events,
     EventsAcked,
     ExitAcked,
-    Exited,
-    Fork,
     Go,
-    Hello,
-    Interrupt,
     NotSpawned,
-    RungReached,
     Spawned,
-    StackTaken,
     Steer,
     Stop,
-    StopMode,
     TakeStack,
     ToRun,
 )
+from .messages.with_agent import EventRefused, Interrupt
+from .messages.with_zygote import Fork
 from .proxy_link import ProxyLink
 from .records import ProcessIdentity
 from .relaying import Relay

@@ -8,7 +8,8 @@ import msgspec
 
 from ..config.sections import WebhookSettings
 from .live_run import House
-from .messages import DeliveryNoted, NoteDelivery
+from .messages.answers import DeliveryNoted
+from .messages.commands import NoteDelivery
 from .records import Webhook
 
 LONGEST_ERROR = 300

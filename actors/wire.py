@@ -8,8 +8,14 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from . import messages
 from .errors import BadMessage
+from .messages.answers import FromSupervisor
+from .messages.commands import ToSupervisor
+from .messages.feed import OnFeed
+from .messages.from_run import FromRun
+from .messages.to_run import ToRun
+from .messages.with_root import FromRole, ToRole
+from .messages.with_zygote import FromZygote, ToZygote
 
 T = TypeVar("T")
 
@@ -32,16 +38,12 @@ class Direction(Generic[T]):
             raise BadMessage(self.name, bytes(body[:80])) from error
 
 
-to_supervisor: Direction[messages.ToSupervisor] = Direction(
-    "from facade to supervisor", messages.ToSupervisor
-)
-from_supervisor: Direction[messages.FromSupervisor] = Direction(
-    "from supervisor to facade", messages.FromSupervisor
-)
-from_run: Direction[messages.FromRun] = Direction("from warden to supervisor", messages.FromRun)
-to_run: Direction[messages.ToRun] = Direction("from supervisor to warden", messages.ToRun)
-feed: Direction[messages.OnFeed] = Direction("on the feed", messages.OnFeed)
-to_zygote: Direction[messages.ToZygote] = Direction("from supervisor to zygote", messages.ToZygote)
-from_zygote: Direction[messages.FromZygote] = Direction("from zygote to supervisor", messages.FromZygote)
-to_role: Direction[messages.ToRole] = Direction("from root", messages.ToRole)
-from_role: Direction[messages.FromRole] = Direction("to root", messages.FromRole)
+to_supervisor: Direction[ToSupervisor] = Direction("from facade to supervisor", ToSupervisor)
+from_supervisor: Direction[FromSupervisor] = Direction("from supervisor to facade", FromSupervisor)
+from_run: Direction[FromRun] = Direction("from warden to supervisor", FromRun)
+to_run: Direction[ToRun] = Direction("from supervisor to warden", ToRun)
+feed: Direction[OnFeed] = Direction("on the feed", OnFeed)
+to_zygote: Direction[ToZygote] = Direction("from supervisor to zygote", ToZygote)
+from_zygote: Direction[FromZygote] = Direction("from zygote to supervisor", FromZygote)
+to_role: Direction[ToRole] = Direction("from root", ToRole)
+from_role: Direction[FromRole] = Direction("to root", FromRole)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from .intake import why_too_deep
-from .messages import ChildRefused
+from .messages.with_agent import ChildRefused
 from .records import RunInput
 
 REFUSED = "invalid_value"

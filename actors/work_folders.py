@@ -15,7 +15,7 @@ from ..config.sections import AgentSpec
 from . import kept_files
 from .actor import Actor
 from .containment.walls import MOUNTS, UID
-from .messages import Place
+from .messages.with_zygote import Place
 from .roles import JanitorStart
 from .spawning import spawn_light
 

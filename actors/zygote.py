@@ -31,7 +31,15 @@ from .containment.wall_trials import try_walls
 from .containment.walls import MOUNTS, NETWORK, UID, Walls
 from .errors import BadMessage
 from .family import Lines
-from .messages import Fork, Forked, ForkFailed, FromZygote, PreloadFailed, WardenReaped, ZygoteReady
+from .messages.with_zygote import (
+    Fork,
+    Forked,
+    ForkFailed,
+    FromZygote,
+    PreloadFailed,
+    WardenReaped,
+    ZygoteReady,
+)
 from .proxy_link import ProxyLink
 from .roles import ZygoteStart
 

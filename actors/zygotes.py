@@ -19,7 +19,7 @@ from . import restart, wire
 from .actor import Actor, Timer
 from .containment import walls
 from .errors import BadMessage
-from .messages import Fork, ForkFailed, FromZygote, PreloadFailed, ZygoteReady
+from .messages.with_zygote import Fork, ForkFailed, FromZygote, PreloadFailed, ZygoteReady
 from .roles import ZygoteStart
 from .spawning import spawn_light
 from .verdict import signal_name

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ..actors.messages import AgentInfo
+from ..actors.messages.answers import AgentInfo
 from . import describing, options
 from .columns import columns
 from .outcome import ExitCode, print_json

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from ..actors.messages import StopMode
+from ..actors.messages.base import StopMode
 from ..http.api_client import Client
 from ..http.api_errors import RunEnded
 from ..http.api_types import RunInfo, StopFilters

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Self, Unpack
 
-from ..actors.messages import AgentInfo, StopMode
+from ..actors.messages.answers import AgentInfo
+from ..actors.messages.base import StopMode
 from . import api_calls
 from .api_address import find
 from .api_async_events import AsyncEventStream

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from ..actors.messages import StopMode
+from ..actors.messages.base import StopMode
 from .api_errors import ApiError, api_error
 from .api_types import FilePage, Input, RunFilters, RunInfo, RunPage, StartOptions, StopFilters
 from .schemas import AgentList, AllStopping, ApprovalResponse, Health, Started, Steered, Stopping

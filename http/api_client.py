@@ -5,7 +5,8 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Unpack
 
-from ..actors.messages import AgentInfo, StopMode
+from ..actors.messages.answers import AgentInfo
+from ..actors.messages.base import StopMode
 from . import api_calls
 from .api_address import find
 from .api_errors import ApiError, ServerUnreachable

@@ -15,7 +15,9 @@ from ..actors import birth, server_log, wire
 from ..actors.errors import BadMessage, RunwardError, StateFolderUnusable
 from ..actors.journal.reader import Reader
 from ..actors.mailbox import KeyPair, Post
-from ..actors.messages import Ping, Pong, Ready, ShutDown
+from ..actors.messages.answers import Pong
+from ..actors.messages.commands import Ping
+from ..actors.messages.with_root import Ready, ShutDown
 from ..actors.roles import LINK_NOTE, FacadeStart
 from . import auditing, metrics
 from .auth import Keys, OneTimeToken, Sessions

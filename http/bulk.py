@@ -2,7 +2,8 @@
 
 from aiohttp import web
 
-from ..actors.messages import RunsStopping, StopRuns
+from ..actors.messages.answers import RunsStopping
+from ..actors.messages.commands import StopRuns
 from . import bodies
 from .auditing import note
 from .context import Call, answer, must_act

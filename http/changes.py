@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from ..actors.journal.reader import Reader
-from ..actors.messages import RUNS_TOPIC
+from ..actors.messages.feed import RUNS_TOPIC
 from .feeds import Wire
 
 CHECK_S = 0.5

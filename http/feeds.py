@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..actors.journal.reader import Reader
-from ..actors.messages import Published
+from ..actors.messages.feed import Published
 from . import frames
 from .run_feed import Follower, RunFeed
 

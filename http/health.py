@@ -4,7 +4,8 @@ from aiohttp import web
 
 from .. import __version__
 from ..actors.errors import RunwardError
-from ..actors.messages import Agents, AskAgents, Ping, Pong
+from ..actors.messages.answers import Agents, Pong
+from ..actors.messages.commands import AskAgents, Ping
 from .context import Call, Facade, answer, must_see_all
 from .link import new_id
 from .schemas import AgentHealth, AgentList, DetailedHealth, Health, SupervisorHealth

@@ -14,7 +14,9 @@ from uuid import uuid4
 from ..actors import wire
 from ..actors.errors import AskTimeout, BadMessage, Refused
 from ..actors.mailbox import KeyPair, Line, Post
-from ..actors.messages import FromSupervisor, Published, Refusal, RunsChanged, ToSupervisor
+from ..actors.messages.answers import FromSupervisor, Refusal
+from ..actors.messages.commands import ToSupervisor
+from ..actors.messages.feed import Published, RunsChanged
 from ..actors.roles import Paths
 
 Answer = TypeVar("Answer", bound=FromSupervisor)

@@ -12,7 +12,8 @@ from aiohttp import web
 
 from ..actors.errors import RunwardError
 from ..actors.figures import Series
-from ..actors.messages import AskFigures, FiguresTold
+from ..actors.messages.answers import FiguresTold
+from ..actors.messages.commands import AskFigures
 from . import processes
 from .context import Call, Facade, must_see_all
 from .link import new_id

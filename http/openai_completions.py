@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from ..actors.messages import StartRun
+from ..actors.messages.commands import StartRun
 from ..actors.records import RunRecord
 from . import bodies, keyed, openai_conversation, openai_parameters, openai_runs, starting
 from .context import Call, answer, must_act

@@ -2,7 +2,8 @@
 
 from aiohttp import web
 
-from ..actors.messages import Agents, AskAgents
+from ..actors.messages.answers import Agents
+from ..actors.messages.commands import AskAgents
 from .context import Call, answer
 from .link import new_id
 from .openai_runs import no_such_model

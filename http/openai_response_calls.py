@@ -4,7 +4,8 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from ..actors.errors import Refused
-from ..actors.messages import DeleteRun, RunDeleted, StartRun, StopAccepted, StopRun
+from ..actors.messages.answers import RunDeleted, StopAccepted
+from ..actors.messages.commands import DeleteRun, StartRun, StopRun
 from ..actors.records import ResponseAsked, Status
 from . import (
     bodies,

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from aiohttp import web
 
 from ..actors.errors import Refused
-from ..actors.messages import StartRun
+from ..actors.messages.commands import StartRun
 from ..actors.records import RunRecord
 from . import bodies, events, frames, keyed, starting
 from .context import Call, Facade, find_run

@@ -4,7 +4,8 @@ from typing import get_args
 
 from aiohttp import web
 
-from ..actors.messages import AnswerApproval, ApprovalAnswered, RunSteered, SteerRun
+from ..actors.messages.answers import ApprovalAnswered, RunSteered
+from ..actors.messages.commands import AnswerApproval, SteerRun
 from ..actors.records import Choice
 from . import bodies
 from .context import Call, answer, must_act

@@ -8,7 +8,7 @@ import asyncio
 from typing import Protocol
 
 from ..actors.journal.reader import Reader
-from ..actors.messages import Published
+from ..actors.messages.feed import Published
 from . import frames
 from .frames import Slice
 from .paging import Gap, page

@@ -3,7 +3,9 @@
 from aiohttp import web
 
 from ..actors.errors import Refused
-from ..actors.messages import DeleteRun, RunDeleted, StopAccepted, StopMode, StopRun
+from ..actors.messages.answers import RunDeleted, StopAccepted
+from ..actors.messages.base import StopMode
+from ..actors.messages.commands import DeleteRun, StopRun
 from . import bodies, views
 from .context import Call, answer, must_act
 from .link import new_id

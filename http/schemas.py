@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from ..actors.containment.report import Report
-from ..actors.messages import AgentInfo, StopMode
+from ..actors.messages.answers import AgentInfo
+from ..actors.messages.base import StopMode
 from ..actors.records import (
     HIGHEST_PRIORITY,
     LOWEST_PRIORITY,

@@ -2,7 +2,8 @@
 
 from aiohttp import web
 
-from ..actors.messages import AskStack, Stack
+from ..actors.messages.answers import Stack
+from ..actors.messages.commands import AskStack
 from .context import Call
 from .link import new_id
 

@@ -11,7 +11,8 @@ from aiohttp import web
 
 from ..actors import wire
 from ..actors.errors import Refused, RunwardError
-from ..actors.messages import RunAccepted, StartRun, StopAccepted, StopRun
+from ..actors.messages.answers import RunAccepted, StopAccepted
+from ..actors.messages.commands import StartRun, StopRun
 from . import accepting, bodies, events, inputs, keyed
 from .context import Call, answer, find_run, must_act
 from .errors import Problem

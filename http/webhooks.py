@@ -15,7 +15,8 @@ from yarl import URL
 
 from .. import __version__
 from ..actors.errors import RunwardError
-from ..actors.messages import DeliveryNoted, NoteDelivery
+from ..actors.messages.answers import DeliveryNoted
+from ..actors.messages.commands import NoteDelivery
 from ..actors.records import RunRecord
 from . import signing, views, webhook_address
 from .context import Facade

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .actors.embedded_server import Server, ServerFailed
     from .actors.errors import RunwardError
     from .actors.interruption import Interrupted
-    from .actors.messages import AgentInfo
+    from .actors.messages.answers import AgentInfo
     from .actors.run import Choice, Run, current_run
     from .actors.running import run
     from .http.api_async import AsyncClient, AsyncRunHandle

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable
 
 from ...config.sections import AgentSpec
-from ..messages import Place
+from ..messages.with_zygote import Place
 from . import rungs
 from .findings import Found, Tried
 from .throwaway import tried

@@ -16,7 +16,7 @@ from functools import partial
 from ...config.sections import AgentSpec
 from .. import proxy_variables
 from ..errors import WallFailed
-from ..messages import Place
+from ..messages.with_zygote import Place
 from . import linux, seccomp
 from .landlock import Landlock
 from .view import PRIVATE, TEMPORARY, WORK_FOLDER, View

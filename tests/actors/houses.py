@@ -13,7 +13,10 @@ from runward.actors.containment.rungs import PIDNS
 from runward.actors.figures import Figures
 from runward.actors.lifecycle import Admitted, Recorded, StopPlan, StopWanted, WardenForked, WardenGone
 from runward.actors.live_run import LiveRun
-from runward.actors.messages import Events, Hello, Published, StopMode, ToRun
+from runward.actors.messages.base import StopMode
+from runward.actors.messages.feed import Published
+from runward.actors.messages.from_run import Events, Hello
+from runward.actors.messages.to_run import ToRun
 from runward.actors.records import ApprovalRequest, Containment, ProcessIdentity, RunInput, RunRecord
 from runward.actors.verdict import Verdict
 

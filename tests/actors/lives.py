@@ -25,7 +25,7 @@ from runward.actors.lifecycle import (
     WardenGone,
     step,
 )
-from runward.actors.messages import ExitRecord
+from runward.actors.messages.from_run import ExitRecord
 from runward.actors.records import ApprovalAnswer, ApprovalRequest
 
 PLAN = StopPlan("stop_1", "interrupt", 5.0, 2.0)

@@ -9,7 +9,7 @@ import pytest
 
 from runward.actors.actor import Actor
 from runward.actors.agent_link import APART_S, BURST_S, READ_AT_ONCE, UNREAD_REFUSALS_BYTES, AgentLink
-from runward.actors.messages import Approval, EventRefused, Interrupt, ToAgent
+from runward.actors.messages.with_agent import Approval, EventRefused, Interrupt, ToAgent
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

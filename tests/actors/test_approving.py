@@ -18,20 +18,11 @@ from runward.actors.errors import AskTimeout
 from runward.actors.journal.patient import PatientWriter
 from runward.actors.lifecycle import AnswerTaken, resumed
 from runward.actors.live_run import LiveRun
-from runward.actors.messages import (
-    Answer,
-    AnswerApproval,
-    ApprovalAnswered,
-    Events,
-    Hello,
-    Published,
-    Refusal,
-    RunSteered,
-    Steer,
-    SteerRun,
-    SteerTaken,
-    Stop,
-)
+from runward.actors.messages.answers import ApprovalAnswered, Refusal, RunSteered
+from runward.actors.messages.commands import AnswerApproval, SteerRun
+from runward.actors.messages.feed import Published
+from runward.actors.messages.from_run import Events, Hello, SteerTaken
+from runward.actors.messages.to_run import Answer, Steer, Stop
 from runward.actors.records import RunInput, RunRecord, Status
 from runward.actors.register import Register
 from runward.actors.steering import Steering

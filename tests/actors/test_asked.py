@@ -14,15 +14,8 @@ from runward.actors.commands import Commands
 from runward.actors.forgetting import Forgetting
 from runward.actors.journal.patient import PatientWriter
 from runward.actors.lifecycle import Phase
-from runward.actors.messages import (
-    DeleteRun,
-    Refusal,
-    RunAccepted,
-    RunDeleted,
-    RunsStopping,
-    StartRun,
-    StopRuns,
-)
+from runward.actors.messages.answers import Refusal, RunAccepted, RunDeleted, RunsStopping
+from runward.actors.messages.commands import DeleteRun, StartRun, StopRuns
 from runward.actors.records import RunInput, Status
 from runward.actors.register import Register
 from runward.actors.room import Room

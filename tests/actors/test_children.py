@@ -6,16 +6,9 @@ from typing import Any
 import pytest
 
 from runward.actors.children import OWED_BYTES, Children, Pace
-from runward.actors.messages import (
-    AskChild,
-    ChildEnded,
-    ChildGone,
-    ChildRefused,
-    ChildStarted,
-    NotSpawned,
-    Spawned,
-    SpawnRun,
-)
+from runward.actors.messages.from_run import AskChild, SpawnRun
+from runward.actors.messages.to_run import ChildGone, NotSpawned, Spawned
+from runward.actors.messages.with_agent import ChildEnded, ChildRefused, ChildStarted
 from runward.actors.records import Usage
 from runward.config.sections import AgentSpec, RunsSettings
 

@@ -13,7 +13,7 @@ import msgspec
 
 from runward.actors.command import main
 from runward.actors.command_lines import FIRST_BYTES, start_for
-from runward.actors.messages import Interrupt
+from runward.actors.messages.with_agent import Interrupt
 from runward.actors.records import RunInput
 from runward.config.settings import AgentSpec
 

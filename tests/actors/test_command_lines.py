@@ -7,7 +7,8 @@ import pytest
 
 from runward.actors.command_lines import CommandIntake, intake_for, start_for
 from runward.actors.intake import DEEPEST, LONGEST_JOINED, Intake, Taken
-from runward.actors.messages import Claim, Start
+from runward.actors.messages.from_run import Claim
+from runward.actors.messages.with_agent import Start
 from runward.actors.records import RunInput, Usage
 from runward.config.settings import AgentSpec
 

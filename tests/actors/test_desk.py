@@ -13,7 +13,8 @@ from runward.actors.desk import (
     questions,
 )
 from runward.actors.intake import Intake, Taken, lawful
-from runward.actors.messages import Answer, Approval
+from runward.actors.messages.to_run import Answer
+from runward.actors.messages.with_agent import Approval
 from runward.actors.records import MOST_OPEN
 
 NOW = 1000.0

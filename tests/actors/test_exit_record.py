@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runward.actors.containment import linux
 from runward.actors.containment.reaping import SubreaperRounds
 from runward.actors.exit_record import Ending
-from runward.actors.messages import Claim, ExitRecord
+from runward.actors.messages.from_run import Claim, ExitRecord
 from runward.actors.stdio import Tail
 
 from .forks import in_a_fork

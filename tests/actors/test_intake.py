@@ -8,7 +8,7 @@ import pytest
 
 from runward.actors import wire
 from runward.actors.intake import OWNED, Intake, Refused, Taken, why_not
-from runward.actors.messages import Claim, Exited
+from runward.actors.messages.from_run import Claim, Exited
 from runward.actors.records import Usage
 
 from .lives import a_record

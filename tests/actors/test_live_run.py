@@ -7,18 +7,10 @@ from runward.actors.containment.findings import Found, Place
 from runward.actors.containment.holders import holders
 from runward.actors.lifecycle import Phase, Recorded, WardenGone
 from runward.actors.live_run import FED_BYTES, INTERRUPT_MESSAGE
-from runward.actors.messages import (
-    Claim,
-    Events,
-    EventsAcked,
-    ExitAcked,
-    Go,
-    Hello,
-    Published,
-    RungReached,
-    Stop,
-    StopMode,
-)
+from runward.actors.messages.base import StopMode
+from runward.actors.messages.feed import Published
+from runward.actors.messages.from_run import Claim, Events, Hello, RungReached
+from runward.actors.messages.to_run import EventsAcked, ExitAcked, Go, Stop
 from runward.actors.records import Reason, RunInput, Status, Usage
 
 from .houses import (

@@ -6,7 +6,8 @@ from runward.actors import live_run, wire
 from runward.actors.errors import BadMessage
 from runward.actors.lifecycle import Recorded, WardenGone
 from runward.actors.live_run import LiveRun
-from runward.actors.messages import Claim, Events, EventsAcked, Exited, Hello, RungReached
+from runward.actors.messages.from_run import Claim, Events, Exited, Hello, RungReached
+from runward.actors.messages.to_run import EventsAcked
 from runward.actors.records import ProcessIdentity, Reason, Status
 
 from .houses import AGENT, PIDFD, ROUTE, WARDEN, FakeHouse, batch, exited, queued, running, starting, stop

@@ -6,7 +6,8 @@ import pytest
 from runward.actors import live_run
 from runward.actors.lifecycle import Phase, Recorded, StopPlan, WardenGone, resumed
 from runward.actors.live_run import RETURN_S, LiveRun
-from runward.actors.messages import Claim, EventsAcked, ExitAcked, ExitRecord, Go, Hello, Stop
+from runward.actors.messages.from_run import Claim, ExitRecord, Hello
+from runward.actors.messages.to_run import EventsAcked, ExitAcked, Go, Stop
 from runward.actors.records import ProcessIdentity, Reason, RunInput, RunRecord, Status
 
 from .houses import AGENT, PIDFD, ROUTE, WARDEN, FakeHouse, batch, exited, running, stop

@@ -14,7 +14,9 @@ from runward.actors.journal.patient import PatientWriter
 from runward.actors.journal.reader import Reader
 from runward.actors.lifecycle import Phase, StopPlan
 from runward.actors.live_run import LiveRun
-from runward.actors.messages import Claim, StopMode, StopRun, StopRuns
+from runward.actors.messages.base import StopMode
+from runward.actors.messages.commands import StopRun, StopRuns
+from runward.actors.messages.from_run import Claim
 from runward.actors.readoption import MAY_BE_LOST, lost_numbers, stop_in_force, take_up
 from runward.actors.records import ProcessIdentity, Reason, Status
 from runward.actors.register import Register

@@ -8,7 +8,9 @@ import pytest
 from runward.actors.actor import Timer
 from runward.actors.desk import MOST_STEERS, Desk
 from runward.actors.intake import Intake
-from runward.actors.messages import Answer, AnswerTaken, Approval, Guidance, Steer, SteerTaken
+from runward.actors.messages.from_run import AnswerTaken, SteerTaken
+from runward.actors.messages.to_run import Answer, Steer
+from runward.actors.messages.with_agent import Approval, Guidance
 from runward.actors.relaying import OVERDUE_S, STEER_S, Relay
 
 NOW = 1000.0

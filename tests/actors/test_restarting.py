@@ -7,7 +7,7 @@ import pytest
 from runward.actors.admission import Caps
 from runward.actors.lifecycle import Phase, Recorded, WardenGone
 from runward.actors.live_run import LiveRun
-from runward.actors.messages import Claim
+from runward.actors.messages.from_run import Claim
 from runward.actors.records import Reason, Status
 from runward.actors.register import Register
 from runward.actors.restarting import Restarting

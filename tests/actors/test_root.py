@@ -13,7 +13,7 @@ from runward.actors.containment.findings import Found
 from runward.actors.estate import Member
 from runward.actors.journal.lock import StateLock
 from runward.actors.kept import Kept
-from runward.actors.messages import OrphansSwept, SweepOrphans
+from runward.actors.messages.with_root import OrphansSwept, SweepOrphans
 from runward.config.sections import AuthSettings, HttpSettings, Settings, StateSettings
 
 from .forks import in_a_fork, own_children

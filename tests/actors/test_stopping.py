@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from runward.actors.messages import StopMode
+from runward.actors.messages.base import StopMode
 from runward.actors.stopping import (
     MODES,
     AgentGone,

@@ -8,16 +8,8 @@ import pytest
 
 from runward.actors import wire
 from runward.actors.mailbox import KeyPair
-from runward.actors.messages import (
-    Events,
-    EventsAcked,
-    Exited,
-    FromRun,
-    Go,
-    Hello,
-    RungReached,
-    ToRun,
-)
+from runward.actors.messages.from_run import Events, Exited, FromRun, Hello, RungReached
+from runward.actors.messages.to_run import EventsAcked, Go, ToRun
 from runward.actors.records import ProcessIdentity, RunInput
 from runward.actors.roles import Paths, ZygoteStart
 from runward.actors.supervisor_link import LAST_WORD_S, SupervisorLink

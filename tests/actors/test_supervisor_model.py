@@ -29,19 +29,9 @@ from hypothesis.stateful import (
 
 from runward.actors import live_run
 from runward.actors.journal.reader import Reader
-from runward.actors.messages import (
-    AnswerApproval,
-    ApprovalAnswered,
-    ChildEnded,
-    ChildStarted,
-    DeleteRun,
-    RunAccepted,
-    RunDeleted,
-    StartRun,
-    StopAccepted,
-    StopRun,
-    ToSupervisor,
-)
+from runward.actors.messages.answers import ApprovalAnswered, RunAccepted, RunDeleted, StopAccepted
+from runward.actors.messages.commands import AnswerApproval, DeleteRun, StartRun, StopRun, ToSupervisor
+from runward.actors.messages.with_agent import ChildEnded, ChildStarted
 from runward.actors.records import MOST_OPEN, Reason, RunInput, RunRecord, Status
 
 from .worlds import Stage, Supervisor, Warden, World

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runward.actors import wire
 from runward.actors.errors import BadMessage
 from runward.actors.lifecycle import Phase, State, StopPlan
-from runward.actors.messages import Claim, Exited, ExitRecord
+from runward.actors.messages.from_run import Claim, Exited, ExitRecord
 from runward.actors.records import Reason, Status, Usage
 from runward.actors.verdict import WARDEN_DIED, signal_name, verdict
 

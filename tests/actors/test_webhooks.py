@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from runward.actors.journal.patient import PatientWriter
-from runward.actors.messages import NoteDelivery
+from runward.actors.messages.commands import NoteDelivery
 from runward.actors.records import RunInput, RunRecord, Status, Webhook
 from runward.actors.webhooks import LONGEST_ERROR, Webhooks, after, next_due
 from runward.config.sections import WebhookSettings

@@ -7,9 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runward.actors import messages, wire
+from runward.actors import wire
 from runward.actors.errors import BadMessage
-from runward.actors.messages import Events, Exited, Go, Ping, StartRun
+from runward.actors.messages.answers import FromSupervisor
+from runward.actors.messages.commands import Ping, StartRun, StopRun, ToSupervisor
+from runward.actors.messages.feed import Published
+from runward.actors.messages.from_run import Events, Exited, FromRun
+from runward.actors.messages.to_run import Go, Stop, ToRun
+from runward.actors.messages.with_root import FromRole, ToRole
+from runward.actors.messages.with_zygote import FromZygote, ToZygote
 from runward.actors.records import RunInput
 from runward.actors.wire import Direction
 
@@ -18,15 +24,15 @@ from .shapes import strategy_of
 
 #: Each direction with the messages that it may carry.
 DIRECTIONS: list[tuple[Direction[Any], Any]] = [
-    (wire.to_supervisor, messages.ToSupervisor),
-    (wire.from_supervisor, messages.FromSupervisor),
-    (wire.from_run, messages.FromRun),
-    (wire.to_run, messages.ToRun),
-    (wire.feed, messages.Published),
-    (wire.to_zygote, messages.ToZygote),
-    (wire.from_zygote, messages.FromZygote),
-    (wire.to_role, messages.ToRole),
-    (wire.from_role, messages.FromRole),
+    (wire.to_supervisor, ToSupervisor),
+    (wire.from_supervisor, FromSupervisor),
+    (wire.from_run, FromRun),
+    (wire.to_run, ToRun),
+    (wire.feed, Published),
+    (wire.to_zygote, ToZygote),
+    (wire.from_zygote, FromZygote),
+    (wire.to_role, ToRole),
+    (wire.from_role, FromRole),
 ]
 SENT = [(direction, kind) for direction, union in DIRECTIONS for kind in get_args(union) or (union,)]
 each_message = pytest.mark.parametrize(
@@ -186,8 +192,8 @@ def test_what_is_decoded_does_not_change_with_what_it_was_decoded_from() -> None
 
 def test_messages_that_look_alike_are_told_apart_by_their_direction() -> None:
     """Both directions know a `stop`."""
-    stop = messages.Stop("stop_1", "kill", 1.0, 1.0, "message")
-    asked = messages.StopRun("stop_1", "run_1", None)
+    stop = Stop("stop_1", "kill", 1.0, 1.0, "message")
+    asked = StopRun("stop_1", "run_1", None)
     assert wire.to_run.decode(wire.encode(stop)) == stop
     assert wire.to_supervisor.decode(wire.encode(asked)) == asked
 

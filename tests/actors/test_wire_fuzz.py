@@ -10,7 +10,9 @@ import pytest
 
 from runward.actors import wire
 from runward.actors.errors import BadMessage
-from runward.actors.messages import Claim, Events, Exited, Go, Hello, StartRun, StopRun
+from runward.actors.messages.commands import StartRun, StopRun
+from runward.actors.messages.from_run import Claim, Events, Exited, Hello
+from runward.actors.messages.to_run import Go
 from runward.actors.records import ProcessIdentity, RunInput, Usage
 from runward.actors.wire import Direction
 

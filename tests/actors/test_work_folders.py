@@ -9,7 +9,7 @@ import pytest
 
 from runward.actors.actor import Actor
 from runward.actors.containment.walls import MOUNTS
-from runward.actors.messages import Place
+from runward.actors.messages.with_zygote import Place
 from runward.actors.work_folders import MEMORY_BYTES, WorkFolders
 from runward.config.sections import AgentSpec
 from tests.support.waiting import AT_LAST_S

@@ -12,7 +12,7 @@ import pytest
 
 from runward.actors import birth, zygotes
 from runward.actors.mailbox import KeyPair
-from runward.actors.messages import (
+from runward.actors.messages.with_zygote import (
     Fork,
     Forked,
     ForkFailed,

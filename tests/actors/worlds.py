@@ -22,33 +22,33 @@ from runward.actors.desk import Desk
 from runward.actors.forgetting import Forgetting
 from runward.actors.journal.patient import PatientWriter
 from runward.actors.live_run import LiveRun
-from runward.actors.messages import (
-    Answer,
+from runward.actors.messages.answers import FromSupervisor
+from runward.actors.messages.commands import ToSupervisor
+from runward.actors.messages.feed import Published
+from runward.actors.messages.from_run import (
     AnswerTaken,
     AskChild,
-    ChildEnded,
-    ChildGone,
-    ChildRefused,
-    ChildStarted,
     Claim,
     Events,
-    EventsAcked,
-    ExitAcked,
     Exited,
     ExitRecord,
     FromRun,
-    FromSupervisor,
-    Go,
     Hello,
-    NotSpawned,
-    Published,
     RungReached,
-    Spawned,
     SpawnRun,
+)
+from runward.actors.messages.to_run import (
+    Answer,
+    ChildGone,
+    EventsAcked,
+    ExitAcked,
+    Go,
+    NotSpawned,
+    Spawned,
     Stop,
     ToRun,
-    ToSupervisor,
 )
+from runward.actors.messages.with_agent import ChildEnded, ChildRefused, ChildStarted
 from runward.actors.readoption import take_up
 from runward.actors.records import ProcessIdentity
 from runward.actors.register import Register

@@ -12,7 +12,7 @@ import zmq
 
 from runward.actors import wire
 from runward.actors.mailbox import KeyPair
-from runward.actors.messages import StartRun, StopRuns
+from runward.actors.messages.commands import StartRun, StopRuns
 from runward.actors.records import RunInput
 
 from ..actors.posts import Tap, raw_connection

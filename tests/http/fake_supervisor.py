@@ -19,32 +19,32 @@ import msgspec
 from runward.actors import wire
 from runward.actors.journal.writer import Writer
 from runward.actors.mailbox import KeyPair, Post
-from runward.actors.messages import (
-    RUNS_TOPIC,
+from runward.actors.messages.answers import (
     AgentInfo,
     Agents,
-    AnswerApproval,
     ApprovalAnswered,
-    AskAgents,
-    AskFigures,
-    DeleteRun,
     FiguresTold,
-    Ping,
     Pong,
-    Published,
     Refusal,
     RunAccepted,
     RunDeleted,
-    RunsChanged,
     RunsStopping,
     RunSteered,
+    StopAccepted,
+)
+from runward.actors.messages.commands import (
+    AnswerApproval,
+    AskAgents,
+    AskFigures,
+    DeleteRun,
+    Ping,
     StartRun,
     SteerRun,
-    StopAccepted,
     StopRun,
     StopRuns,
     ToSupervisor,
 )
+from runward.actors.messages.feed import RUNS_TOPIC, Published, RunsChanged
 from runward.actors.records import Reason, RunInput, RunRecord, Status
 from runward.actors.roles import Keys, Paths
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from runward.actors.journal.reader import Batch, LastEvent
-from runward.actors.messages import Published
+from runward.actors.messages.feed import Published
 from runward.http.feeds import Feeds
 from runward.http.frames import Slice
 

@@ -13,7 +13,7 @@ import msgspec
 from runward.actors import wire
 from runward.actors.containment.findings import Found, Tried
 from runward.actors.containment.reporting import report
-from runward.actors.messages import Ready
+from runward.actors.messages.with_root import Ready
 from runward.actors.roles import LINK_NOTE, ApiKey, FacadeStart
 from runward.config.settings import AuthSettings, EventsSettings, HttpSettings, Settings, defaults
 from runward.http import app

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runward.actors.messages import StopRun
+from runward.actors.messages.commands import StopRun
 from runward.actors.roles import ApiKey
 from runward.http.auth import Keys, OneTimeToken, Sessions, Who
 

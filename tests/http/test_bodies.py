@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runward.actors.messages import StartRun
+from runward.actors.messages.commands import StartRun
 from runward.http import bodies, inputs
 from runward.http.errors import Problem
 from runward.http.schemas import StartBody

@@ -1,6 +1,7 @@
 """Forgetting runs and stopping many: what is asked of the supervisor, and what its answers become."""
 
-from runward.actors.messages import DeleteRun, Refusal, StopRuns
+from runward.actors.messages.answers import Refusal
+from runward.actors.messages.commands import DeleteRun, StopRuns
 from runward.actors.records import Status
 
 from .fake_supervisor import FakeSupervisor

@@ -5,7 +5,7 @@ import typing
 import pytest
 
 from runward.actors.errors import AskTimeout, BadMessage, JournalFull, Refused, Unreachable
-from runward.actors.messages import Refusal
+from runward.actors.messages.answers import Refusal
 from runward.http import errors
 from runward.http.errors import KINDS, Problem
 

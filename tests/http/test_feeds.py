@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runward.actors.journal.reader import Reader
-from runward.actors.messages import Published
+from runward.actors.messages.feed import Published
 from runward.http import run_feed
 from runward.http.feeds import Feeds
 from runward.http.run_feed import FEW_FOLLOWERS, RunFeed

@@ -2,7 +2,8 @@
 
 import pytest
 
-from runward.actors.messages import Refusal, StartRun
+from runward.actors.messages.answers import Refusal
+from runward.actors.messages.commands import StartRun
 from runward.http import keyed
 from runward.http.errors import Problem
 

@@ -7,7 +7,9 @@ import pytest
 
 from runward.actors.errors import AskTimeout, BadMessage, Refused
 from runward.actors.mailbox import Post
-from runward.actors.messages import Agents, Ping, Pong, Published, Refusal, StopAccepted, StopRun
+from runward.actors.messages.answers import Agents, Pong, Refusal, StopAccepted
+from runward.actors.messages.commands import Ping, StopRun
+from runward.actors.messages.feed import Published
 from runward.http.link import Link, new_id
 
 from .eventually import DEADLINE_S, until

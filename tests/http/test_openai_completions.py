@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from runward.actors.messages import Refusal, StartRun, StopRun
+from runward.actors.messages.answers import Refusal
+from runward.actors.messages.commands import StartRun, StopRun
 from runward.actors.records import Usage
 
 from .conftest import StartFacade

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from runward.actors.messages import DeleteRun, StartRun, StopRun
+from runward.actors.messages.commands import DeleteRun, StartRun, StopRun
 from runward.actors.records import Reason, Status, Usage
 
 from .eventually import until

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from runward.actors.messages import AnswerApproval, Refusal, SteerRun
+from runward.actors.messages.answers import Refusal
+from runward.actors.messages.commands import AnswerApproval, SteerRun
 
 from .fake_supervisor import FakeSupervisor
 from .running_facade import Running

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from runward.actors import wire
-from runward.actors.messages import Ready, ShutDown
+from runward.actors.messages.with_root import Ready, ShutDown
 from runward.actors.spawning import spawn_role
 from tests.support.privileges import without_privileges
 from tests.support.waiting import until

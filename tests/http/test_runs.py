@@ -9,7 +9,8 @@ import pytest
 
 from runward import __version__
 from runward.actors import birth
-from runward.actors.messages import AgentInfo, Refusal, StartRun, StopRun
+from runward.actors.messages.answers import AgentInfo, Refusal
+from runward.actors.messages.commands import StartRun, StopRun
 from runward.actors.records import Containment, Exit, ProcessIdentity, Reason, Status, Usage
 
 from .conftest import StartFacade

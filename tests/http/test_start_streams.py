@@ -7,7 +7,8 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from runward.actors.messages import Refusal, StartRun, StopRun
+from runward.actors.messages.answers import Refusal
+from runward.actors.messages.commands import StartRun, StopRun
 from runward.http.accepting import wants_stream
 
 from .conftest import StartFacade

@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # What is decided, without doing it: state × message → state and effects.
     "actors.errors": set(),
     "actors.records": {"actors.errors"},
-    "actors.messages": {"actors.errors", "actors.records"},
+    "actors.messages": WORDS,
     "actors.wire": WORDS,
     "actors.figures": WORDS,
     "actors.reported": {"actors.figures"},

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from runward.actors.channel import Channel
-from runward.actors.messages import EventRefused, Interrupt, Start, ToAgent
+from runward.actors.messages.with_agent import EventRefused, Interrupt, Start, ToAgent
 from runward.actors.records import RunInput
 from runward.config.settings import AgentSpec
 

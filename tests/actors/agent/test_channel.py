@@ -9,7 +9,7 @@ from types import FrameType
 import pytest
 
 from runward.actors.channel import Channel, delta_line, event_line, to_json
-from runward.actors.messages import EventRefused, Interrupt
+from runward.actors.messages.with_agent import EventRefused, Interrupt
 
 from .harness import let_go
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runward.actors.messages import Approval, Guidance
+from runward.actors.messages.with_agent import Approval, Guidance
 
 from .harness import Life, Warden
 

@@ -19,7 +19,7 @@ from runward.actors.containment.wall_probe import probe_walls
 from runward.actors.containment.wall_trials import try_wall
 from runward.actors.containment.walls import CAPABILITIES, SECCOMP, UID, WALLS, Walls
 from runward.actors.errors import WallFailed
-from runward.actors.messages import Place
+from runward.actors.messages.with_zygote import Place
 from runward.config.sections import AgentSpec, ContainmentSettings, Settings
 from tests.support.agents import hostile
 from tests.support.privileges import lose

@@ -2,7 +2,8 @@
 warden of ours would, and else does its work."""
 
 from runward.actors import warden, wire
-from runward.actors.messages import Claim, Events, Exited, ExitRecord, Go, ToRun
+from runward.actors.messages.from_run import Claim, Events, Exited, ExitRecord
+from runward.actors.messages.to_run import Go, ToRun
 
 OWN_END = b'{"event":"run.completed","timestamp":1.0,"output":"forged"}\n'
 LAWFUL = b'{"event":"note.forged","timestamp":1.0}\n'
