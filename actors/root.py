@@ -253,10 +253,10 @@ class Root(Actor):
             _announce(f"listening on {address}")
 
     def _tell_of_console(self, address: str) -> None:
-        """To whoever started the server himself."""
+        """To whoever started the server himself; with a token only to a person at a terminal, for a log is kept."""
         if self._has_owner:
             return
-        if self._settings.auth.mode == "none":
+        if self._settings.auth.mode == "none" or not sys.stderr.isatty():
             server_log.say(f"console: {address}/")
             return
         link = front_door.console_link(self._state_dir, address, self._estate.link_token)

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from ..bin.screens import at_screen
+from ..support import census
 from ..support.client import Client
 from ..support.server import refused, running
 from ..support.waiting import AT_LAST_S, until
@@ -72,22 +74,32 @@ def test_commands_of_the_same_user_and_of_nobody_else_find_address_and_key_in_th
 
 
 def test_the_link_that_serve_prints_logs_in_once_also_after_a_facade_died(tmp_path: Path) -> None:
-    with running(tmp_path, {"auth": {"mode": "key"}}) as server:
-        (told,) = re.findall(r'"console: (\S+)#token=(\S+) ', server.log)
-        address, token = told
-        assert address == f"{server.url}/"
-        client = Client(server.url)
+    with at_screen(["serve", "--port", "0", "--state", str(tmp_path / "state")], {}) as screen:
+        shown = screen.await_showing("listening on")
+        ((url, token),) = re.findall(r"console: (\S+)/#token=(\S+) ", shown)
+        client = Client(url)
         assert client.ask("POST", "/v1/session", {"token": f"{token}x"}).status == 401
         assert client.ask("POST", "/v1/session", {"token": token}).json["role"] == "operate"
         assert client.ask("POST", "/v1/session", {"token": token}).status == 401
-        facade = server.member("facade 1").pid
+        facade = facade_below(screen.command.process.pid)
         os.kill(facade, signal.SIGKILL)
-        until(lambda: server.member("facade 1").pid != facade, AT_LAST_S, "another facade")
+        until(
+            lambda: facade_below(screen.command.process.pid) not in (0, facade), AT_LAST_S, "another facade"
+        )
+        assert until(client.is_healthy, AT_LAST_S, "its answer")
         assert client.ask("POST", "/v1/session", {"token": token}).status == 401
+        screen.press("\x03")
+        assert screen.await_end() == 0
 
 
-def test_who_needs_no_key_is_told_of_the_console_without_a_token(tmp_path: Path) -> None:
-    with running(tmp_path) as server:
+def facade_below(root: int) -> int:
+    """The pid of its facade; 0: there is none."""
+    return next((each.pid for each in census.below(root) if each.title == "runward: facade 1"), 0)
+
+
+@pytest.mark.parametrize("mode", ["none", "key"])
+def test_a_log_is_told_of_the_console_without_a_token(tmp_path: Path, mode: str) -> None:
+    with running(tmp_path, {"auth": {"mode": mode}}) as server:
         assert f'"console: {server.url}/"' in server.log
         assert "token" not in server.log
         assert Client(server.url).ask("GET", "/").status == 200

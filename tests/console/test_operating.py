@@ -3,10 +3,12 @@
 import os
 import re
 import signal
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from ..bin.screens import at_screen
 from ..support.browser import watched
 from ..support.server import Server
 from ..support.waiting import AT_LAST_S, until
@@ -221,16 +223,22 @@ def test_new_code_under_a_server_changes_nothing_for_who_looks_at_it(house: Serv
         assert page.outside == []
 
 
-def test_the_link_that_serve_prints_logs_in_and_leaves_no_trace(house: Server, browser: Browser) -> None:
-    (link,) = re.findall(r"console: (\S+)", house.log)
-    with watched(browser, house.url) as page:
-        page.page.goto(link)
-        expect(page.page.locator("#link")).to_have_text("live")
-        assert page.page.url == f"{house.url}/"
-        page.assert_quiet()
-    with watched(browser, house.url) as page:
-        page.page.goto(link)
-        expect(page.page.get_by_role("alert")).to_contain_text("Use a key instead")
+def test_the_link_that_serve_prints_at_a_terminal_logs_in_and_leaves_no_trace(
+    tmp_path: Path, browser: Browser
+) -> None:
+    with at_screen(["serve", "--port", "0", "--state", str(tmp_path / "state")], {}) as screen:
+        (link,) = re.findall(r"console: (\S+)", screen.await_showing("listening on"))
+        url = link.partition("/#")[0]
+        with watched(browser, url) as page:
+            page.page.goto(link)
+            expect(page.page.locator("#link")).to_have_text("live")
+            assert page.page.url == f"{url}/"
+            page.assert_quiet()
+        with watched(browser, url) as page:
+            page.page.goto(link)
+            expect(page.page.get_by_role("alert")).to_contain_text("Use a key instead")
+        screen.press("\x03")
+        assert screen.await_end() == 0
 
 
 def test_a_wrong_key_is_told_so_and_logging_out_forgets_all(seat: Seat) -> None:

@@ -9,6 +9,7 @@ import pytest
 from ..support import census
 from ..support.client import Client, Json
 from ..support.server import Server, agent, running
+from ..support.waiting import AT_LAST_S
 
 GRACE_S = 0.3
 MANY = 100_000
@@ -44,7 +45,7 @@ def client(house: Server) -> Iterator[Client]:
         neighbour = client.begun("good", "endless")
         yield client
         assert client.run(neighbour)["status"] == "running"
-        assert client.stopped(neighbour)["reason"] == "interrupted"
+        assert client.stopped(neighbour, grace_s=AT_LAST_S)["reason"] == "interrupted"
         _check_numbers(client.events(neighbour))
         assert house.member("supervisor").pid == supervisor
 
