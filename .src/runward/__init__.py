@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .http.api_types import Event, RunInfo
 
 _HOMES = {
-    "AgentInfo": "actors.messages",
+    "AgentInfo": "actors.messages.answers",
     "AgentNotFound": "http.api_errors",
     "ApiError": "http.api_errors",
     "AsyncClient": "http.api_async",
