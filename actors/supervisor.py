@@ -153,8 +153,14 @@ class Supervisor(Actor):
         self.stop_below, self.holds = self._offspring.stop_below, self._offspring.holds
         Retaining(self, start.settings.retention, self._register, forgetting)
         self._control = control
+        self._begin()
+
+    # ── beginning and end ────────────────────────────────────────────────────────────────────────
+
+    def _begin(self) -> None:
+        """Everything is made: take up what is there, then tell root that we serve."""
         self._control.setblocking(False)
-        self.watch(start.control_fd, self._root_says)
+        self.watch(self._start.control_fd, self._root_says)
         self._recover()
         self._forking.take_over()
         self.turn_ended()  # what was lost is written before anybody asks how it stands
@@ -162,8 +168,6 @@ class Supervisor(Actor):
         self.after(WARM_UP_AFTER_S if len(self._register) else 0.0, self._forking.warm_up)
         self._look_for_oom_kills()
         self._control.send(wire.encode(Ready()))
-
-    # ── beginning and end ────────────────────────────────────────────────────────────────────────
 
     def _open_mailboxes(self) -> Guard:
         keys = KeyPair(self._start.server_keys.public, self._start.server_keys.secret)
