@@ -54,7 +54,7 @@ async def contents(call: Call) -> web.StreamResponse:
     try:
         await response.prepare(call.request)
         if call.request.method != "HEAD":
-            await _send(response, file, size_bytes)
+            await _send(call.request, response, file, size_bytes)
     except ConnectionError:
         pass  # the client is gone
     finally:
@@ -62,12 +62,14 @@ async def contents(call: Call) -> web.StreamResponse:
     return response
 
 
-async def _send(response: web.StreamResponse, file: int, size_bytes: int) -> None:
+async def _send(request: web.Request, response: web.StreamResponse, file: int, size_bytes: int) -> None:
     sent = 0
     while sent < size_bytes:
         block = await asyncio.to_thread(os.pread, file, min(BLOCK_BYTES, size_bytes - sent), sent)
-        if not block:  # it was cut meanwhile: the length that was promised can't be kept
-            raise ConnectionResetError
+        if not block:  # it was cut meanwhile: who waits for the length that was promised would wait for ever
+            if request.transport is not None:
+                request.transport.close()
+            return
         await response.write(block)
         sent += len(block)
 

@@ -6,13 +6,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection, IncompleteRead
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from runward import ApiError, Client
 
 from ..support.server import Server, agent, running
+from ..support.waiting import AT_LAST_S
 
 KEY = "files-key"
 
@@ -67,6 +71,26 @@ def test_both_ends_of_the_client_agree(server: Server, run_id: str) -> None:
         client.fetch(file, into)
         fetched.append(into.getvalue())
     assert fetched == [b"<script>alert()</script>", b"odd", bytes(300_000)]
+
+
+def test_who_reads_a_file_that_is_cut_meanwhile_is_cut_off(server: Server, run_id: str) -> None:
+    large = server.folder / "state" / "kept" / run_id / "large"
+    with open(large, "wb") as file:
+        file.truncate(200_000_000)
+    try:
+        address = urlsplit(server.url)
+        connection = HTTPConnection(address.hostname or "", address.port, timeout=AT_LAST_S)
+        with closing(connection):
+            connection.request(
+                "GET", f"/v1/runs/{run_id}/files/large", headers={"Authorization": f"Bearer {KEY}"}
+            )
+            answer = connection.getresponse()
+            answer.read(1)
+            os.truncate(large, 0)
+            with pytest.raises(IncompleteRead):
+                answer.read()
+    finally:
+        large.unlink()
 
 
 @pytest.mark.parametrize("path", ["link", "nothing", "sub", "..%2F..%2Fkey", "%2e%2e/%2e%2e/key", "sub/%00"])
