@@ -1,9 +1,9 @@
 """The client for asyncio. Method for method as `api_client.Client`, whose words hold here too."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, BinaryIO, Self, Unpack
+from typing import Any, BinaryIO, Literal, Self, Unpack
 
 from ..actors.messages.answers import AgentInfo
 from ..actors.messages.base import StopMode
@@ -14,7 +14,7 @@ from .api_async_transport import AsyncTransport
 from .api_errors import ApiError, ServerUnreachable, WaitTimeout
 from .api_following import PATIENCE_S, Following, ignore
 from .api_results import output_of
-from .api_types import Event, FileInfo, FilePage, Input, RunFilters, RunInfo, StartOptions
+from .api_types import Event, FileInfo, FilePage, Input, RunFilters, RunInfo, StartOptions, StopFilters
 
 
 class AsyncClient:
@@ -73,11 +73,12 @@ class AsyncClient:
         after: int = 0,
         *,
         patience_s: float = PATIENCE_S,
+        timeout_s: float | None = None,
         on_loss: Callable[[str], None] = ignore,
     ) -> AsyncEventStream:
         """The run's events after number `after`, to its end; a lost connection is made again."""
         path = f"{api_calls.run_path(run_id)}/events"
-        return AsyncEventStream(self._transport, path, after, patience_s, on_loss)
+        return AsyncEventStream(self._transport, path, after, patience_s, timeout_s, on_loss)
 
     async def events(self, run_id: str, after: int = 0) -> tuple[Event, ...]:
         """The events after number `after` that there are now; does not wait for more."""
@@ -121,15 +122,42 @@ class AsyncClient:
         timeout_s: float | None = None,
     ) -> RunInfo:
         """Ask for the run's end, beginning at the rung `mode`; the run as it is then, with `wait` once it is over."""
-        await self._transport.ask(api_calls.stop(run_id, mode, grace_s, reason))
+        await self.ask_stop(run_id, mode=mode, grace_s=grace_s, reason=reason)
         return await (self.wait(run_id, timeout_s) if wait else self.get(run_id))
+
+    async def ask_stop(
+        self,
+        run_id: str,
+        *,
+        mode: StopMode | None = None,
+        grace_s: float | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """As `stop`, and nothing more: one request."""
+        await self._transport.ask(api_calls.stop(run_id, mode, grace_s, reason))
 
     async def kill(
         self, run_id: str, *, reason: str | None = None, wait: bool = False, timeout_s: float | None = None
     ) -> RunInfo:
         """Ask for the run's end with no grace at all; otherwise as `stop`."""
-        await self._transport.ask(api_calls.kill(run_id, reason))
+        await self.ask_kill(run_id, reason=reason)
         return await (self.wait(run_id, timeout_s) if wait else self.get(run_id))
+
+    async def ask_kill(self, run_id: str, *, reason: str | None = None) -> None:
+        """As `kill`, and nothing more: one request."""
+        await self._transport.ask(api_calls.kill(run_id, reason))
+
+    async def stop_all(
+        self,
+        *,
+        mode: StopMode | None = None,
+        grace_s: float | None = None,
+        reason: str | None = None,
+        **filters: Unpack[StopFilters],
+    ) -> tuple[str, ...]:
+        """Ask for the end of every run that matches all filters, of every run there is without one; their ids."""
+        call = api_calls.stop_all(filters, mode, grace_s, reason)
+        return tuple((await self._transport.ask(call)).stopping)
 
     async def approve(
         self,
@@ -157,8 +185,29 @@ class AsyncClient:
         async with self._transport.open("GET", file.href) as reply:
             if reply.status not in api_calls.OPENED:
                 raise api_calls.refusal(self.url, reply.status, reply.retry_after, await reply.read())
-            while block := await reply.read_some():
+            while block := await reply.read_some(self._transport.timeout_s):
                 into.write(block)
+
+    async def stack(self, run_id: str) -> str:
+        """Where a live run's agent is in its Python code, also when it hangs: untrusted text. Takes up to 6 s."""
+        path = f"{api_calls.run_path(run_id)}/stack"
+        return "".join([part async for part in self._transport.text(path, silence_s=30.0)])
+
+    def logs(
+        self,
+        run_id: str,
+        *,
+        stream: Literal["stdout", "stderr"] | None = None,
+        tail: int | None = None,
+        follow: bool = False,
+    ) -> AsyncGenerator[str, None]:
+        """What the run wrote, as it comes: untrusted text. `stream`: that one alone; `tail`: its last lines only.
+
+        With `follow` it lasts until the run is over; else it is what there is now. Who leaves early should
+        `await aclose()`.
+        """
+        path = api_calls.logs_path(run_id, stream, tail, follow)
+        return self._transport.text(path, silence_s=None if follow else 30.0)
 
     async def agents(self) -> tuple[AgentInfo, ...]:
         """The agents that the server declares."""
@@ -201,9 +250,9 @@ class AsyncRunHandle:
         """The run as it is now."""
         return await self._client.get(self.run_id)
 
-    def stream(self, after: int = 0) -> AsyncEventStream:
+    def stream(self, after: int = 0, *, timeout_s: float | None = None) -> AsyncEventStream:
         """Its events, to its end; see `AsyncClient.stream`."""
-        return self._client.stream(self.run_id, after)
+        return self._client.stream(self.run_id, after, timeout_s=timeout_s)
 
     async def wait(self, timeout_s: float | None = None) -> RunInfo:
         """The run, once it is over."""

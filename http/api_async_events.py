@@ -7,15 +7,12 @@ from typing import Self
 from . import api_calls
 from .api_async_transport import AsyncTransport
 from .api_errors import ApiError, ServerUnreachable
-from .api_following import SILENCE_S, Following
+from .api_following import Following
 from .api_types import Event
 
 
 class AsyncEventStream:
-    """As `api_events.EventStream`, whose words hold here too. Who leaves early should `await aclose()`.
-
-    For how long it may take there is `asyncio.timeout`.
-    """
+    """As `api_events.EventStream`, whose words hold here too. Who leaves early should `await aclose()`."""
 
     def __init__(
         self,
@@ -23,9 +20,10 @@ class AsyncEventStream:
         path: str,
         after: int,
         patience_s: float,
+        timeout_s: float | None,
         on_loss: Callable[[str], None],
     ) -> None:
-        self._following = Following(transport.url, after, patience_s, None, on_loss)
+        self._following = Following(transport.url, after, patience_s, timeout_s, on_loss)
         self._events = _follow(transport, path, self._following)
 
     @property
@@ -54,14 +52,14 @@ async def _follow(transport: AsyncTransport, path: str, following: Following) ->
     while not following.ended:
         lost: ServerUnreachable | ApiError | None = None
         try:
-            headers = following.connect()
-            async with transport.open("GET", path, headers=headers, timeout_s=SILENCE_S) as reply:
+            headers, timeout_s = following.connect(), following.left_s()
+            async with transport.open("GET", path, headers=headers, timeout_s=timeout_s) as reply:
                 if reply.status == api_calls.NO_CONTENT:  # the run is over and we have it all
                     return
                 if reply.status not in api_calls.OPENED:
                     body = await reply.read()
                     raise api_calls.refusal(transport.url, reply.status, reply.retry_after, body)
-                while not following.ended and (chunk := await reply.read_some()):
+                while not following.ended and (chunk := await reply.read_some(following.left_s())):
                     for event in following.feed(chunk):
                         yield event
         except (ServerUnreachable, ApiError) as error:

@@ -1,6 +1,8 @@
 """One request to a runward server, by aiohttp. Connections are kept and used again; for one event loop."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from codecs import getincrementaldecoder
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -19,25 +21,27 @@ LOST = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 class AsyncReply:
-    """An answer whose body is still to be read."""
+    """An answer whose body is still to be read. `timeout_s`: how long `read` lets the server be silent."""
 
-    def __init__(self, url: str, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, url: str, response: aiohttp.ClientResponse, timeout_s: float) -> None:
         self.status = response.status
         self.retry_after = response.headers.get("Retry-After", "")
         self._url = url
         self._response = response
+        self._timeout_s = timeout_s
 
     async def read(self) -> bytes:
         """All of it. Raises ServerUnreachable."""
-        try:
-            return await self._response.read()
-        except LOST as error:
-            raise ServerUnreachable(self._url, reason(error)) from error
+        parts = []
+        while part := await self.read_some(self._timeout_s):
+            parts.append(part)
+        return b"".join(parts)
 
-    async def read_some(self) -> bytes:
-        """What there is, once there is something; empty at the end. Raises ServerUnreachable."""
+    async def read_some(self, timeout_s: float | None) -> bytes:
+        """What there is, once there is something; empty at the end. Raises ServerUnreachable. None: for ever."""
         try:
-            return await self._response.content.readany()
+            async with asyncio.timeout(timeout_s):
+                return await self._response.content.readany()
         except LOST as error:
             raise ServerUnreachable(self._url, reason(error)) from error
 
@@ -47,7 +51,7 @@ class AsyncTransport:
 
     def __init__(self, address: Address, timeout_s: float) -> None:
         self.address = address
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -66,6 +70,18 @@ class AsyncTransport:
         async with self.open(call.method, call.path, call.body, call.headers, timeout_s) as reply:
             return api_calls.understood(call, self.url, reply.status, reply.retry_after, await reply.read())
 
+    async def text(self, path: str, silence_s: float | None = None) -> AsyncGenerator[str, None]:
+        """A text, as it comes. `silence_s`: how long the server may say nothing in its middle; None: for ever.
+
+        Raises as `ask`.
+        """
+        decoder = getincrementaldecoder("utf-8")("replace")
+        async with self.open("GET", path) as reply:
+            if reply.status not in api_calls.OPENED:
+                raise api_calls.refusal(self.url, reply.status, reply.retry_after, await reply.read())
+            while chunk := await reply.read_some(silence_s):
+                yield decoder.decode(chunk)
+
     @asynccontextmanager
     async def open(
         self,
@@ -79,15 +95,16 @@ class AsyncTransport:
         if self._session is None:
             jar = aiohttp.DummyCookieJar()
             self._session = aiohttp.ClientSession(headers=self.address.headers, cookie_jar=jar)
-        silence_s = timeout_s or self._timeout_s
-        limit = aiohttp.ClientTimeout(total=None, sock_connect=silence_s, sock_read=silence_s)
+        answer_s = timeout_s or self.timeout_s
+        never = aiohttp.ClientTimeout(total=None, sock_connect=None)  # reads have each their own
         url = URL(f"{self.url}{path}", encoded=True)
         try:
             # A redirect could take the key elsewhere.
-            response = await self._session.request(
-                method, url, json=body, headers=headers, timeout=limit, allow_redirects=False
-            )
+            async with asyncio.timeout(answer_s):
+                response = await self._session.request(
+                    method, url, json=body, headers=headers, timeout=never, allow_redirects=False
+                )
         except LOST as error:
             raise ServerUnreachable(self.url, reason(error)) from error
         async with response:
-            yield AsyncReply(self.url, response)
+            yield AsyncReply(self.url, response, answer_s)

@@ -12,6 +12,7 @@ from runward import (
     AgentNotFound,
     AsyncClient,
     Client,
+    Conflict,
     Event,
     InvalidRequest,
     RunCancelled,
@@ -183,6 +184,48 @@ async def test_a_refusal_has_its_type_in_both(server: Server, client: Client) ->
         assert invalid.value.error["param"] == "input"
         with pytest.raises(Unauthorized):
             Client(server.url, "wrong").get("run_nowhere")
+
+
+async def test_logs_are_read_by_both(client: Client, asynchronous: AsyncClient) -> None:
+    run = await asynchronous.start("exception", "crash")
+    assert (await run.wait(timeout_s=20)).status == "failed"
+    written = "".join([part async for part in asynchronous.logs(run.run_id, follow=True)])
+    assert "crashed, as asked" in written
+    assert "".join(client.logs(run.run_id)) == written
+    assert [part async for part in asynchronous.logs(run.run_id, stream="stdout")] == []
+    last = [part async for part in asynchronous.logs(run.run_id, stream="stderr", tail=1)]
+    assert "".join(last).splitlines() == written.splitlines()[-1:]
+    with pytest.raises(RunNotFound):
+        [part async for part in asynchronous.logs("run_nowhere")]
+
+
+async def test_where_a_run_is_is_told_to_both(client: Client, asynchronous: AsyncClient) -> None:
+    run = await asynchronous.start("9", "slow")
+    async with run.stream() as stream:
+        assert [event.text async for event in _first_delta(stream)] == ["1\n"]
+    assert "in count" in await asynchronous.stack(run.run_id)
+    assert "in count" in client.stack(run.run_id)
+    await run.kill(wait=True, timeout_s=20)
+    with pytest.raises(Conflict):
+        await asynchronous.stack(run.run_id)
+
+
+async def test_all_that_match_are_stopped_by_both(client: Client, asynchronous: AsyncClient) -> None:
+    ours = [(await asynchronous.start("x", "spin", session_id="all")).run_id for _ in range(2)]
+    assert sorted(await asynchronous.stop_all(session_id="all", mode="kill", grace_s=0)) == sorted(ours)
+    assert {(await asynchronous.wait(each, timeout_s=20)).reason for each in ours} == {"killed"}
+    theirs = client.start("x", "spin", session_id="all").run_id
+    assert client.stop_all(session_id="all", mode="kill", grace_s=0) == (theirs,)
+    assert client.wait(theirs, timeout_s=20).reason == "killed"
+
+
+async def test_a_stream_may_be_given_a_time_by_both(client: Client, asynchronous: AsyncClient) -> None:
+    run = await asynchronous.start("9", "slow")
+    with pytest.raises(WaitTimeout):
+        [event async for event in run.stream(timeout_s=0.1)]
+    with pytest.raises(WaitTimeout):
+        list(client.stream(run.run_id, timeout_s=0.1))
+    await run.kill(wait=True, timeout_s=20)
 
 
 def test_one_client_serves_many_threads(client: Client) -> None:
