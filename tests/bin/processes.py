@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -75,14 +76,19 @@ def on_pipes(words: Sequence[str], environment: dict[str, str]) -> Iterator[Comm
 
 @contextmanager
 def on_terminal(
-    words: Sequence[str], environment: dict[str, str], rows: int = 24, columns: int = 80
+    words: Sequence[str],
+    environment: dict[str, str],
+    rows: int = 24,
+    columns: int = 80,
+    program: Sequence[str] = RUNWARD,
 ) -> Iterator[Command]:
     """The command at a terminal of its own, of this size."""
+    path = [shutil.which(program[0]) or program[0], *program[1:]]
     master, slave = os.openpty()
     termios.tcsetwinsize(slave, (rows, columns))
     try:
         with subprocess.Popen(
-            [sys.executable, "-P", "-c", ON_TERMINAL, *RUNWARD, *words],
+            [sys.executable, "-P", "-c", ON_TERMINAL, *path, *words],
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyte
 
-from .processes import DEADLINE_S, Command, on_terminal
+from .processes import DEADLINE_S, RUNWARD, Command, on_terminal
 
 ROWS, COLUMNS = 30, 160
 ENTERED, LEFT, CURSOR = "\x1b[?1049h", "\x1b[?1049l", "\x1b[?25h"
@@ -78,7 +78,10 @@ class Screen:
 
 
 @contextmanager
-def at_screen(words: Sequence[str], environment: dict[str, str]) -> Iterator[Screen]:
-    """The command at such a terminal."""
-    with on_terminal(words, {"TERM": "xterm-256color", **environment}, ROWS, COLUMNS) as command:
+def at_screen(
+    words: Sequence[str], environment: dict[str, str], program: Sequence[str] = RUNWARD
+) -> Iterator[Screen]:
+    """The command, or another program, at such a terminal."""
+    terminal = {"TERM": "xterm-256color", **environment}
+    with on_terminal(words, terminal, ROWS, COLUMNS, program) as command:
         yield Screen(command, command.ear)
