@@ -7,16 +7,24 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 PROGRAMS = Path(__file__).parent / "programs"
 LISTENING_S = 60.0
 
 
+class Started(NamedTuple):
+    """A program that listens."""
+
+    url: str
+    pid: int
+
+
 @contextmanager
 def started(
     python: str, program: str, *arguments: str, cwd: Path, variables: Mapping[str, str]
-) -> Iterator[str]:
-    """What it says: where it listens. It has ended when the block has."""
+) -> Iterator[Started]:
+    """Once it says where it listens. It has ended when the block has."""
     with (cwd / f"{program}.log").open("w") as log:
         process = subprocess.Popen(
             [python, str(PROGRAMS / f"{program}.py"), *arguments],
@@ -33,7 +41,7 @@ def started(
             ready, _, _ = select.select([process.stdout], [], [], LISTENING_S)
             said = process.stdout.readline().strip() if ready else ""
             assert said.startswith("http://"), (cwd / f"{program}.log").read_text()[-2000:]
-            yield said
+            yield Started(said, process.pid)
         finally:
             process.kill()
 

@@ -1,14 +1,19 @@
-"""Ten hermes agents at once, here and on hermes' own server: how each answers meanwhile; and what is left here.
+"""Ten hermes agents at once, here and on hermes' own server: how each answers meanwhile; and what a stop leaves.
 
-What is measured is recorded with the test (`record_property`); a test fails only for what must hold on any machine.
+What is measured is printed (`pytest --slow -s`) and kept in the report of the tests; a test fails only for what
+must hold on any machine.
 """
 
+import os
+import signal
+import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -25,6 +30,8 @@ from .test_hermes import AGENT, _terminal
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1000)]
 
 TEN = 10
+#: How many its own server has at work: its agents are threads of asyncio's own pool; the others wait.
+TEN_OF_ITS_OWN = min(TEN, (os.cpu_count() or 1) + 4)
 PATIENCE_S = 300.0  # ten of them, on a busy machine
 EVERY_S = 0.02
 
@@ -42,8 +49,33 @@ def house(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield server
 
 
+class OwnServer(NamedTuple):
+    """hermes' own."""
+
+    client: Client
+    pid: int
+
+    @property
+    def threads(self) -> int:
+        """How many it has: its agents are threads."""
+        return len(os.listdir(f"/proc/{self.pid}/task"))
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest, record_property: Record) -> Record:
+    """Print what was measured, and keep it."""
+
+    def keep(name: str, value: object) -> None:
+        record_property(name, value)
+        capturing = request.config.pluginmanager.getplugin("capturemanager")
+        with capturing.global_and_fixture_disabled():
+            sys.stdout.write(f"\n{name}: {value}\n")
+
+    return keep
+
+
 @contextmanager
-def own_server(model: LanguageModel, folder: Path) -> Iterator[Client]:
+def own_server(model: LanguageModel, folder: Path) -> Iterator[OwnServer]:
     """hermes' own, in a home of its own."""
     variables = {
         "HOME": str(folder),
@@ -54,8 +86,9 @@ def own_server(model: LanguageModel, folder: Path) -> Iterator[Client]:
         "NO_PROXY": "127.0.0.1",
     }
     arguments = (model.url, str(free_port()))
-    with started(python_with("hermes"), "hermes_server", *arguments, cwd=folder, variables=variables) as url:
-        yield Client(url, "a key that is long enough")
+    python = python_with("hermes")
+    with started(python, "hermes_server", *arguments, cwd=folder, variables=variables) as server:
+        yield OwnServer(Client(server.url, "a key that is long enough"), server.pid)
 
 
 @contextmanager
@@ -115,30 +148,69 @@ def hanging(mark: str) -> str:
     return _terminal(f"(setsid sleep 600 {mark} &); sleep 600 {mark}")
 
 
-def test_ten_at_once_finish(
-    house: Server, model: LanguageModel, tmp_path: Path, record_property: Record
-) -> None:
+@contextmanager
+def swept(mark: str) -> Iterator[None]:
+    """Whatever becomes of the block, its sleepers end with it."""
+    try:
+        yield
+    finally:
+        for pid in sleepers(mark):
+            os.kill(pid, signal.SIGKILL)
+
+
+def all_hang(client: Client, mark: str, at_work: int = TEN) -> list[str]:
+    """Start ten; their ids, once so many are in their tools."""
+    runs = start(client, hanging(mark))
+    wanted = 2 * at_work
+    until(lambda: len(sleepers(mark)) == wanted, PATIENCE_S, lambda: f"{len(sleepers(mark))} of {wanted}")
+    return runs
+
+
+def a_mark() -> str:
+    """The end of a number of seconds that is nobody else's."""
+    return f"0.{uuid.uuid4().int % 10**12}"
+
+
+def test_ten_at_once_finish(house: Server, model: LanguageModel, tmp_path: Path, figure: Record) -> None:
     work = _terminal("sleep 0.5; echo hi")
     with house.without_leftovers(), health_asked(house.client) as took_ms:
         ended(house.client, start(house.client, work), "completed")
-    record_property("health_p99_ms", p99(took_ms))
-    with own_server(model, tmp_path) as beside, health_asked(beside) as took_ms:
-        ended(beside, start(beside, work), "completed")
-    record_property("health_p99_ms_of_hermes_server", p99(took_ms))
+    figure("health_p99_ms", p99(took_ms))
+    with own_server(model, tmp_path) as beside, health_asked(beside.client) as took_ms:
+        ended(beside.client, start(beside.client, work), "completed")
+    figure("health_p99_ms_of_hermes_server", p99(took_ms))
 
 
-def test_ten_stopped_in_tools_that_hang_leave_nothing(house: Server, record_property: Record) -> None:
-    mark = f"0.{uuid.uuid4().int % 10**12}"
+def test_ten_stopped_in_tools_that_hang_leave_nothing(house: Server, figure: Record) -> None:
+    mark = a_mark()
     client = house.client
     with house.without_leftovers():
-        runs = start(client, hanging(mark))
-        until(
-            lambda: len(sleepers(mark)) == 2 * TEN, PATIENCE_S, lambda: f"{len(sleepers(mark))} of {2 * TEN}"
-        )
+        runs = all_hang(client, mark)
         began = time.monotonic()
         answer = client.ask("POST", "/v1/runs/stop", {"agent": "hermes"})
         assert set(answer.json["stopping"]) == set(runs)
         ended(client, runs, "cancelled")
-        record_property("stopped_within_s", round(time.monotonic() - began, 2))
+        figure("stopped_within_s", round(time.monotonic() - began, 2))
         assert sleepers(mark) == []
     assert {client.run(each)["exit"]["rung"] for each in runs} == {"interrupt"}
+
+
+def test_its_own_server_says_cancelled_of_ten_that_have_left_processes(
+    model: LanguageModel, tmp_path: Path, figure: Record
+) -> None:
+    mark = a_mark()
+    with swept(mark), own_server(model, tmp_path) as beside:
+        client, threads = beside.client, beside.threads
+        runs = all_hang(client, mark, TEN_OF_ITS_OWN)
+        began = time.monotonic()
+        with health_asked(client) as took_ms:
+            for each in runs:
+                assert client.stop(each).json["status"] == "stopping"
+            ended(client, runs, "cancelled")
+        figure("hermes_server_stopped_within_s", round(time.monotonic() - began, 2))
+        figure("health_p99_ms_of_hermes_server_while_it_stops", p99(took_ms))
+        figure("threads_left_by_hermes_server", beside.threads - threads)
+        left = len(sleepers(mark))
+        figure("processes_left_by_hermes_server", left)
+        # Those that have left the group of their tool, which is what it kills: one of each run at work.
+        assert left >= TEN_OF_ITS_OWN

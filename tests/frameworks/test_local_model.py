@@ -26,8 +26,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def local_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The base URL."""
-    with started(sys.executable, "local_model", cwd=tmp_path_factory.mktemp("model"), variables={}) as url:
-        yield url
+    with started(sys.executable, "local_model", cwd=tmp_path_factory.mktemp("model"), variables={}) as model:
+        yield model.url
 
 
 # Without smolagents: so small a model calls no tool, and that is how its agents answer.

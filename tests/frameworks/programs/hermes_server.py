@@ -39,7 +39,10 @@ async def serve() -> None:
     assert await adapter.connect()
     sys.stdout.write(f"http://127.0.0.1:{port}\n")
     sys.stdout.flush()
-    await asyncio.to_thread(sys.stdin.read)
+    # Not by a thread of asyncio's pool: there its agents work, and there are few.
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin, ended.set)
+    await ended.wait()
     os._exit(0)
 
 
