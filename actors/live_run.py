@@ -36,13 +36,12 @@ from .records import (
     RunInput,
     RunRecord,
     Status,
-    Usage,
 )
 from .room import Room
 from .stopping import StopAsked, longest_s
 from .survivors import described
 from .trees import added
-from .verdict import Verdict, survivors, verdict
+from .verdict import Verdict, survivors, terminal_event, terminal_fields, verdict
 
 INTERRUPT_MESSAGE = "Stop requested via API"
 #: A turn's events that are more than this are only announced, and read from the journal: the queues of the feed are
@@ -51,11 +50,6 @@ FED_BYTES = 16_384
 NEVER_STARTED = "never_started"
 RETURN_S = 2.0  # a warden that was told to stop has come back to a new supervisor within this, or is killed
 _SPEAKING = frozenset({Phase.RUNNING, Phase.STOPPING})  # phases in which a warden has events to send
-_TERMINAL = {
-    Status.COMPLETED: "run.completed",
-    Status.FAILED: "run.failed",
-    Status.CANCELLED: "run.cancelled",
-}
 
 
 class House(Protocol):
@@ -461,7 +455,7 @@ class LiveRun:
         record.leaf = ""
         fields = {"reason": end.reason, "delay_s": delay_s, "error": end.error, "exit": end.exit}
         if end.status is Status.COMPLETED:
-            fields |= _terminal_fields(end, end.usage)
+            fields |= terminal_fields(end, end.usage)
         self._emit("run.restarting", attempt=record.attempt, **fields)
         self._save()
         return LiveRun(self._house, self.key, record, self.given, self.seq)
@@ -476,7 +470,7 @@ class LiveRun:
         if record.webhook is not None:
             self._house.journal.owe(self.key, record.ended_at)
         self._house.figures.ended(record, self._kill_took_s)
-        self._emit(_TERMINAL[end.status], **_terminal_fields(end, record.usage))
+        self._emit(terminal_event(end), **terminal_fields(end, record.usage))
         if self.state.stop is not None:
             self._house.journal.finish_command(self.state.stop.command_id, record.ended_at)
         self._save()
@@ -560,17 +554,6 @@ def _with_one_value(record: ExitRecord) -> ExitRecord:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         output = b""
     return msgspec.structs.replace(record, claim=msgspec.structs.replace(record.claim, output=output))
-
-
-def _terminal_fields(end: Verdict, usage: Usage | None) -> dict[str, Any]:
-    output = msgspec.Raw(end.output) if end.output else None
-    match end.status:
-        case Status.COMPLETED:
-            return {"output": output, "usage": usage or Usage()}
-        case Status.FAILED:
-            return {"error": end.error, "reason": end.reason, "exit": end.exit}
-        case _:
-            return {"reason": end.reason, "exit": end.exit, "output": output}
 
 
 def _kill(pidfd: int) -> None:

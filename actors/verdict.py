@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -11,6 +12,11 @@ from .messages.from_run import ExitRecord
 from .records import Exit, LimitReason, Reason, Status, Usage
 
 WARDEN_DIED = "the run's warden died, and with it the run"
+_TERMINAL = {
+    Status.COMPLETED: "run.completed",
+    Status.FAILED: "run.failed",
+    Status.CANCELLED: "run.cancelled",
+}
 _BY_RUNG = {"interrupt": Reason.INTERRUPTED, "terminate": Reason.TERMINATED, "kill": Reason.KILLED}
 
 # What may be for want of a network that the agent did not get.
@@ -100,6 +106,23 @@ def _took_ms(state: State, record: ExitRecord, took_ms: float | None) -> float |
     if state.stop is None or record.took_ms is None:
         return record.took_ms if state.stop is None else took_ms
     return record.took_ms if took_ms is None else max(took_ms, record.took_ms)
+
+
+def terminal_event(end: Verdict) -> str:
+    """The name of a run's last event."""
+    return _TERMINAL[end.status]
+
+
+def terminal_fields(end: Verdict, usage: Usage | None) -> dict[str, Any]:
+    """What it says. `usage`: the run's in all."""
+    output = msgspec.Raw(end.output) if end.output else None
+    match end.status:
+        case Status.COMPLETED:
+            return {"output": output, "usage": usage or Usage()}
+        case Status.FAILED:
+            return {"error": end.error, "reason": end.reason, "exit": end.exit}
+        case _:
+            return {"reason": end.reason, "exit": end.exit, "output": output}
 
 
 def survivors(state: State) -> list[int]:
