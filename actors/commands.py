@@ -235,6 +235,7 @@ class Commands:
             network=spec.network,
             restart=spec.restart,
             spawn=list(spec.spawn),
+            work_folder=spec.work_folder,
             limits=limits,
             containment=self._house.containment_of(name),
             health="quarantined" if why else self._forking.health(name),

@@ -83,6 +83,7 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
     live_runs: int = 0
     warnings: list[str] = []
     spawn: list[str] = []  # agents that its runs may start runs of
+    work_folder: Literal["discard", "keep"] = "discard"  # what becomes of what its runs leave there
 
 
 class Agents(Message, frozen=True, tag="agent_list"):

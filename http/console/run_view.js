@@ -2,6 +2,7 @@
 
 import { ask, pathOf } from "./api.js";
 import { el, icon, setText, sparkline, stateMark } from "./dom.js";
+import { FilesPane } from "./files.js";
 import { Held, Ladder } from "./held.js";
 import { LogPane, RecordPane, StackPane } from "./panes.js";
 import { receipt } from "./receipt.js";
@@ -29,7 +30,7 @@ export class RunView {
       onanswer: (request, choice) => this.#answer(request, choice),
       onguide: (input) => this.#guide(input),
     });
-    this.panes = { events: this.transcript, log: new LogPane(this.id), stack: new StackPane(this.id), record: new RecordPane() };
+    this.panes = { events: this.transcript, log: new LogPane(this.id), stack: new StackPane(this.id), files: new FilesPane(entry.run), record: new RecordPane() };
     this.held = new Held();
     this.ladder = new Ladder();
     this.end = el("div", { class: "end" });
@@ -128,7 +129,7 @@ export class RunView {
   }
 
   #tabs() {
-    const titles = { events: "Events", log: "Log", stack: "Stack", record: "Record" };
+    const titles = { events: "Events", log: "Log", stack: "Stack", files: "Files", record: "Record" };
     this.pane = el("div", { class: "pane", role: "tabpanel", id: "pane" });
     this.buttons = Object.entries(titles).map(([name, title]) =>
       el("button", { role: "tab", type: "button", "data-tab": name, "aria-controls": "pane", onclick: () => this.#select(name) }, title),

@@ -121,5 +121,8 @@ export const firstLine = (text) => (text ?? "").split("\n", 1)[0].slice(0, 300);
 /** A log as a browser shows it: without the escape sequences that colour a terminal. */
 export const plain = (text) => text.replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, "");
 
+/** A name that somebody else chose, with nothing in it that is not seen or turns the rest around. */
+export const visible = (name) => name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (each) => `\\u{${each.codePointAt(0).toString(16)}}`);
+
 const isNumber = (value) => typeof value === "number";
 const two = (number) => String(number).padStart(2, "0");

@@ -106,6 +106,11 @@ def test_a_run_that_keeps_nothing_says_how_it_would(server: Server) -> None:
         Client(server.url, KEY).files(other)
 
 
+def test_which_agents_runs_keep_theirs_is_told(server: Server) -> None:
+    told = {each.name: each.work_folder for each in Client(server.url, KEY).agents()}
+    assert told == {"echo": "discard", "keeps": "keep"}
+
+
 def test_files_of_an_unknown_run_and_without_a_key_are_nobodys(server: Server, run_id: str) -> None:
     assert server.client.ask("GET", "/v1/runs/run_none/files").status == 404
     assert server.with_key("wrong").ask("GET", f"/v1/runs/{run_id}/files/zeros").status == 401

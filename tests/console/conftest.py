@@ -15,6 +15,8 @@ AGENTS = {
     "talk": agent("asking", "Talk"),
     "parent": agent("spawning", "parent", spawn=["sleeper"]),
     "sleeper": agent("spawning", "sleeper"),
+    "keeps": agent("keeping", "keep", work_folder="keep"),
+    "leaves": agent("keeping", "leave", work_folder="keep"),
 }
 
 

@@ -67,6 +67,12 @@ class Seat:
         """Look at another side of the run."""
         self.detail.get_by_role("tab", name=name).click()
 
+    def saved(self, link: Locator) -> tuple[str, bytes]:
+        """What this link has the browser save: the name it proposes, and what is in it."""
+        with self.page.expect_download() as download:
+            link.click()
+        return download.value.suggested_filename, download.value.path().read_bytes()
+
     def press(self, button: str) -> None:
         """A button of the run."""
         self.detail.get_by_role("button", name=button, exact=True).click()

@@ -34,7 +34,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     keys = [{"name": name, "role": role, "hash": hashed(name)} for name, role in ROLES.items()]
     config = {
         "auth": {"mode": "key", "keys": keys},
-        "agents": {"use": agent("using", "use"), "asks": agent("asking", "ask")},
+        "agents": {
+            "use": agent("using", "use"),
+            "asks": agent("asking", "ask"),
+            "keeps": agent("keeping", "keep", work_folder="keep"),
+        },
     }
     with running(tmp_path_factory.mktemp("access"), config, KEY) as server:
         for way in ("exception", "segfault"):
@@ -66,6 +70,7 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(
         look("nothing live")
         asking = house.client.start("asks", "once May it?")
         counting = house.client.begun("count", "for ever")
+        keeping = house.client.start("keeps")
         expect(seat.row(counting)).to_be_visible()
         look("live")
         seat.page.get_by_role("button", name="Stop many").click()
@@ -76,7 +81,9 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(
         seat.open(asking)
         expect(seat.detail.get_by_role("button", name="Deny")).to_be_visible()
         look("question")
-        for tab, text in {"Log": "Nothing was written.", "Stack": "As of", "Record": asking}.items():
+        for tab, text in {
+            "Log": "Nothing was written.", "Stack": "As of", "Files": "keeps no files", "Record": asking
+        }.items():  # fmt: skip
             seat.tab(tab)
             expect(seat.detail.get_by_role("tabpanel")).to_contain_text(text)
             look(tab)
@@ -84,6 +91,11 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(
         expect(seat.receipt).to_be_visible()
         seat.detail.locator(".held summary").click()
         look("receipt")
+        seat.page.get_by_role("button", name="Close").click()
+        seat.open(keeping)
+        seat.tab("Files")
+        expect(seat.detail.get_by_role("list", name="Files").get_by_role("link")).to_have_count(3)
+        look("files")
         seat.page.get_by_role("button", name="Close").click()
         seat.page.get_by_role("button", name="Containment").click()
         look("containment")

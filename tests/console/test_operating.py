@@ -1,7 +1,9 @@
 """An operator at the console, in a real browser: he starts runs, sees what they do, and ends them."""
 
+import json
 import os
 import re
+import shutil
 import signal
 from pathlib import Path
 
@@ -136,6 +138,57 @@ def test_what_an_agent_complains_is_in_its_log(seat: Seat) -> None:
     seat.open(run_id)
     seat.tab("Log")
     expect(seat.detail.get_by_label("What it wrote")).to_have_text("hello <b>there</b>, complained\n")
+
+
+def test_files_that_a_run_kept_are_listed_and_saved(seat: Seat) -> None:
+    run_id = seat.server.client.start("keeps")
+    seat.show("All")
+    seat.open(run_id)
+    expect(seat.receipt).to_contain_text("Completed")
+    seat.tab("Files")
+    files = seat.detail.get_by_role("list", name="Files").get_by_role("listitem")
+    expect(files).to_have_count(3)
+    expect(seat.detail.get_by_role("status")).to_have_text("3 files.")
+    expect(files.nth(0)).to_contain_text("page.html24 B")
+    expect(files.nth(2)).to_contain_text("zeros293 KiB")
+    saved = [seat.saved(files.nth(at).get_by_role("link")) for at in range(3)]
+    assert [name for name, _ in saved][::2] == ["page.html", "zeros"]
+    assert [data for _, data in saved] == [b"<script>alert()</script>", b"odd", bytes(300_000)]
+    assert seat.page.url == f"{seat.server.url}/#{run_id}"
+
+
+def test_the_name_of_a_file_is_text_and_hides_nothing(seat: Seat) -> None:
+    names = ["<img src=x onerror=alert()>", "invoice\u202efdp.exe", "two\nlines"]
+    run_id = seat.server.client.start("leaves", json.dumps(names))
+    seat.server.client.ended(run_id)
+    seat.show("Ended")
+    seat.open(run_id)
+    seat.tab("Files")
+    links = seat.detail.get_by_role("list", name="Files").get_by_role("link")
+    expect(links).to_have_text(
+        ["<img src=x onerror=alert()>", "invoice\\u{202e}fdp.exe", "two\\u{a}lines"], use_inner_text=True
+    )
+    assert seat.detail.locator(".files img").count() == 0
+    _, data = seat.saved(links.nth(1))
+    assert data.decode() == f"this is {names[1]}"
+
+
+def test_that_there_are_no_files_is_said_and_why(seat: Seat) -> None:
+    client = seat.server.client
+    told = seat.detail.get_by_role("status")
+    for run_id, why in {
+        client.start("echo", "x"): "This run keeps no files: its agent is not declared with",
+        client.start("leaves", "[]"): "It left no files.",
+    }.items():
+        client.ended(run_id)
+        seat.show("Ended")
+        seat.open(run_id)
+        seat.tab("Files")
+        expect(told).to_contain_text(why)
+    shutil.rmtree(seat.server.folder / "state" / "kept" / run_id)
+    seat.press("Look again")
+    expect(told).to_contain_text("or they were forgotten")
+    seat.watched.complaints.clear()  # Chromium's own, about the 404
 
 
 def test_every_end_is_told_by_its_true_cause(seat: Seat) -> None:
