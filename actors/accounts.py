@@ -4,8 +4,9 @@ Each asking brings what that facade counted itself, so whoever asks is given the
 """
 
 import os
+from collections.abc import Callable
 
-from .figures import Series, series, summed, unended
+from .figures import Series, live_children, series, summed, unended
 from .forking import Forking
 from .live_run import House
 from .messages.answers import FiguresTold
@@ -15,13 +16,21 @@ from .reported import Reported
 
 
 class Accounts:
-    """Belongs to the supervisor. `agents`: the names of all that are declared."""
+    """Belongs to the supervisor. `agents`: the names of all that are declared; `depth`: of the deepest live tree."""
 
-    def __init__(self, house: House, register: Register, forking: Forking, agents: list[str]) -> None:
+    def __init__(
+        self,
+        house: House,
+        register: Register,
+        forking: Forking,
+        agents: list[str],
+        depth: Callable[[], int],
+    ) -> None:
         self._house = house
         self._register = register
         self._forking = forking
         self._agents = agents
+        self._depth = depth
         self._began = house.clock()
         self._reported = Reported()
 
@@ -32,9 +41,11 @@ class Accounts:
         return FiguresTold(command.id, os.getpid(), self._all(now) if command.wanted else {})
 
     def _all(self, now: float) -> Series:
+        live = [run.record for run in self._register.all()]
         return summed((
             self._house.figures.series(),
-            unended(run.record for run in self._register.all()),
+            unended(live),
+            live_children(live),
             self._present(now),
             self._reported.series(now),
         ))  # fmt: skip
@@ -51,5 +62,6 @@ class Accounts:
             "runward_queued_runs": float(self._register.waiting),
             "runward_live_runs": float(len(self._register) - self._register.waiting),
             "runward_quarantined_agents": float(quarantined),
+            "runward_run_tree_depth": float(self._depth()),
             "runward_journal_held_up": float(self._house.journal.held_up),
         }

@@ -70,10 +70,10 @@ class Commands:
         self._replays = Replays(house.journal)
         self._forgetting = forgetting
         self._stacks = stacks
-        self._accounts = Accounts(house, register, forking, list(settings.agents))
         self._approving = approving
         self._steering = steering
         self.offspring = Offspring(house, settings, register, self._start)
+        self._accounts = Accounts(house, register, forking, list(settings.agents), self.offspring.depth)
         self._sessions = sessions
         self._webhooks = Webhooks(house, settings.webhooks)
         self._began = house.clock()

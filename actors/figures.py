@@ -72,6 +72,9 @@ class Figures:
         self._kill_s = Histogram(END_S)
         self._ended: Counter[tuple[str, str, str]] = Counter()
         self._restarts: Counter[str] = Counter()
+        self._webhooks: Counter[str] = Counter()
+        self._children: Counter[str] = Counter()
+        self._refused: Counter[tuple[str, str]] = Counter()
 
     def wrote(self, events: int, size: int) -> None:
         """Events of one run and turn went to the journal, this many bytes."""
@@ -85,6 +88,18 @@ class Figures:
     def restarted(self, agent: str) -> None:
         """A run is begun again."""
         self._restarts[agent] += 1
+
+    def webhook_tried(self, result: str) -> None:
+        """A webhook was told of an end, or in vain. `result`: delivered, failed (it is told again) or given_up."""
+        self._webhooks[result] += 1
+
+    def child_born(self, agent: str) -> None:
+        """A run of this agent was started below another."""
+        self._children[agent] += 1
+
+    def child_refused(self, agent: str, code: str) -> None:
+        """A run of this agent wished for a child, and got none; `code` says why."""
+        self._refused[agent, code] += 1
 
     def ended(self, record: RunRecord, kill_s: float | None) -> None:
         """A run reached its end. `kill_s`: from the kill to the proof, if it was killed."""
@@ -116,6 +131,12 @@ class Figures:
             found[name] = float(count)
         for agent, count in self._restarts.items():
             found[series("runward_run_restarts_total", agent=agent)] = float(count)
+        for result, count in self._webhooks.items():
+            found[series("runward_webhook_tries_total", result=result)] = float(count)
+        for agent, count in self._children.items():
+            found[series("runward_child_runs_total", agent=agent)] = float(count)
+        for (agent, code), count in self._refused.items():
+            found[series("runward_child_runs_refused_total", agent=agent, code=code)] = float(count)
         return found
 
 
@@ -126,6 +147,12 @@ def unended(runs: Iterable[RunRecord]) -> Series:
         series("runward_runs", agent=agent, status=status): float(count)
         for (agent, status), count in counted.items()
     }
+
+
+def live_children(runs: Iterable[RunRecord]) -> Series:
+    """How many of them stand below another run, by agent."""
+    counted = Counter(record.agent for record in runs if record.parent_run_id is not None)
+    return {series("runward_live_child_runs", agent=agent): float(count) for agent, count in counted.items()}
 
 
 def summed(parts: Iterable[Mapping[str, float]]) -> Series:

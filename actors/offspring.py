@@ -46,6 +46,10 @@ class Offspring:
 
     # ── born ─────────────────────────────────────────────────────────────────────────────────────
 
+    def depth(self) -> int:
+        """The levels of the deepest tree of live runs; 1 where no run has a child."""
+        return self._trees.depth()
+
     def refuses(self, command: StartRun) -> Refusal | None:
         """Why that parent gets no child by this command; None if it does, or there is no parent."""
         if command.parent_run_id is None:
@@ -78,6 +82,7 @@ class Offspring:
         parent = self._parent(run)
         if parent is not None:
             self._trees.add(run.record.run_id, parent.record.run_id)
+            self._house.figures.child_born(run.record.agent)
             parent.tell_of("subagent.start", child_run_id=run.record.run_id, agent=run.record.agent)
 
     def spawn(self, parent: LiveRun, asked: SpawnRun) -> None:
@@ -86,7 +91,7 @@ class Offspring:
         known = self._house.journal.run_key(command.run_id) or self._house.journal.commanded(command.id)
         if not known and not self._may(parent, asked):
             why = f"its agent's `spawn` does not list {asked.agent!r}"
-            self._tell(parent, NotSpawned(asked.n, NOT_ALLOWED, why))
+            self._refuse(parent, NotSpawned(asked.n, NOT_ALLOWED, why))
             return
         match self._start(command):
             case RunAccepted(run_id=child_run_id):
@@ -94,7 +99,11 @@ class Offspring:
                 if known:
                     self._tell_if_gone(parent, child_run_id)
             case Refusal(code=code, message=message):
-                self._tell(parent, NotSpawned(asked.n, code, message))
+                self._refuse(parent, NotSpawned(asked.n, code, message))
+
+    def _refuse(self, parent: LiveRun, why: NotSpawned) -> None:
+        self._house.figures.child_refused(parent.record.agent, why.code)
+        self._tell(parent, why)
 
     def _may(self, parent: LiveRun, asked: SpawnRun) -> bool:
         """Asked again here, since a warden may have been taken over."""

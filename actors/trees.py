@@ -52,6 +52,10 @@ class Trees:
             yield child
             yield from self.below(child)
 
+    def depth(self) -> int:
+        """The levels of the deepest tree; 1 where no run has a child. Costs a look at every child for each level."""
+        return max((len(self.above(run_id)) for run_id in self._parents), default=1)
+
     def why_full(self, parent_run_id: str) -> str | None:
         """Why the run may have no other child now; None if it may."""
         line, runs = self.above(parent_run_id), self._runs

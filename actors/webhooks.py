@@ -33,6 +33,7 @@ class Webhooks:
             return DeliveryNoted(command.id)
         due = next_due(self._settings, command, record.ended_at or now, now)
         record.webhook = after(record.webhook, command, due is None, now)
+        self._house.figures.webhook_tried("failed" if due is not None else record.webhook.state)
         if due is None:
             journal.paid(key)
         else:

@@ -6,6 +6,7 @@ looks at our processes and at the journal's files, and writes above each family 
 
 import asyncio
 import os
+import time
 from typing import NamedTuple
 
 from aiohttp import web
@@ -21,6 +22,7 @@ from .route import Text
 
 REPORT_S = 2.0
 TIMEOUT_S = 1.0  # then there are the figures that need no supervisor
+OLDEST_AMONG = 1000  # ends that are owed to webhooks
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 EXPOSITION = Text("text/plain", "Prometheus' text format, 0.0.4.")
 
@@ -47,6 +49,17 @@ FAMILIES = {
         "histogram", "From the first rung of a stop to the proof, by the rung that ended the run."
     ),
     "runward_run_kill_seconds": Family("histogram", "From the kill to the proof."),
+    "runward_child_runs_total": Family("counter", "Runs that were started below another."),
+    "runward_child_runs_refused_total": Family(
+        "counter", "Children that runs of an agent wished for and did not get, by why."
+    ),
+    "runward_live_child_runs": Family("gauge", "Runs below another that have not ended."),
+    "runward_run_tree_depth": Family("gauge", "Levels of the deepest tree of live runs."),
+    "runward_webhook_tries_total": Family("counter", "Webhooks that were told of an end, or in vain."),
+    "runward_webhooks_waiting": Family("gauge", "Ends that a webhook is still to be told of."),
+    "runward_webhooks_oldest_seconds": Family(
+        "gauge", "Since the oldest of these ends; 0 where there is none."
+    ),
     "runward_survivors_total": Family("counter", "Processes that outlived a kill."),
     "runward_quarantined_agents": Family("gauge", "Agents that get no new run since something survived."),
     "runward_events_total": Family("counter", "Events written to the journal."),
@@ -76,6 +89,7 @@ async def metrics(call: Call) -> web.Response:
     """How everything stands, for Prometheus; for who may see all. The figures are those of all our processes."""
     must_see_all(call.who)
     figures = await _figures(call.facade) | await asyncio.to_thread(_looked_at, call.facade)
+    figures |= _owed(call.facade)
     return web.Response(body=exposition(figures).encode(), headers={"Content-Type": CONTENT_TYPE})
 
 
@@ -122,6 +136,15 @@ def _looked_at(facade: Facade) -> Series:
     return processes.used(os.getppid()) | {
         "runward_journal_size_bytes": float(size),
         "runward_journal_wal_size_bytes": float(wal_size),
+    }
+
+
+def _owed(facade: Facade) -> Series:
+    """What the journal has for webhooks."""
+    waiting, oldest = facade.journal.owed(OLDEST_AMONG)
+    return {
+        "runward_webhooks_waiting": float(waiting),
+        "runward_webhooks_oldest_seconds": 0.0 if oldest is None else max(0.0, time.time() - oldest),
     }
 
 

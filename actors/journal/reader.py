@@ -29,6 +29,12 @@ BATCHES = (
 LAST = "SELECT last, data FROM batch WHERE run = ? ORDER BY first DESC LIMIT 1"
 
 DUE = "SELECT record FROM delivery JOIN run ON run.key = delivery.run WHERE due <= ? ORDER BY due LIMIT ?"
+OWED = "SELECT count(*) FROM delivery"
+# An ended run's record changes by what came of its webhook, its `updated_at` does not.
+OLDEST_OWED = (
+    "SELECT min(updated_at) FROM (SELECT updated_at FROM delivery CROSS JOIN run ON run.key = delivery.run "
+    "ORDER BY delivery.run LIMIT ?)"
+)
 NEXT_DUE = "SELECT min(due) FROM delivery WHERE due > ?"
 
 #: Filters of `runs`, the one that leaves fewest rows first; an ended status comes after all of them.
@@ -136,6 +142,15 @@ class Reader:
         """When the next of them is, after now."""
         due: float | None = self._row(NEXT_DUE, now)[0]
         return due
+
+    def owed(self, looked_at: int) -> tuple[int, float | None]:
+        """How many ends are still to be told to webhooks; when the oldest of them was (Unix seconds), if any is.
+
+        The oldest of the `looked_at` whose runs began first.
+        """
+        count: int = self._database.execute(OWED).fetchone()[0]
+        oldest: float | None = self._row(OLDEST_OWED, looked_at)[0] if count else None
+        return count, oldest
 
     def batches(self, key: int, after: int, max_bytes: int) -> list[Batch]:
         """The run's batches in order from the one that holds event `after` + 1; the caller cuts its head.

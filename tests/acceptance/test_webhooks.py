@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ..support.client import Client, Json
+from ..support.figures import figures
 from ..support.receiver import Received, Receiver, receiving
 from ..support.server import Server, running
 from ..support.waiting import AT_LAST_S, until
@@ -110,7 +111,14 @@ def test_a_receiver_that_is_gone_and_one_that_leads_elsewhere_are_not_followed(
     until(lambda: client.run(away)["webhook"]["tries"] >= 2, AT_LAST_S, "two tries")
     assert client.run(away)["webhook"]["error"] == "it answered 302"
     assert receiver.of("/ok/away") == []
+    told = figures(client)
+    assert told.of("runward_webhook_tries_total", result="given_up") == 1
+    assert told.of("runward_webhook_tries_total", result="failed") >= 2
+    assert told.of("runward_webhooks_waiting") == 1
+    assert 0 < told.of("runward_webhooks_oldest_seconds") < 600
     assert client.ask("DELETE", f"/v1/runs/{away}").status == 204
+    told = figures(client)
+    assert (told.of("runward_webhooks_waiting"), told.of("runward_webhooks_oldest_seconds")) == (0, 0)
 
 
 @pytest.mark.parametrize("victim", ["facade 1", pytest.param("supervisor", marks=pytest.mark.slow)])

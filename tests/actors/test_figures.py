@@ -2,7 +2,7 @@
 
 import pytest
 
-from runward.actors.figures import Figures, Histogram, series, summed, unended
+from runward.actors.figures import Figures, Histogram, live_children, series, summed, unended
 from runward.actors.records import Exit, Reason, RunRecord, Status
 from runward.actors.reported import FRESH_S, MOST_LIVES, Reported
 
@@ -45,6 +45,24 @@ def test_an_end_is_counted_by_agent_status_and_reason_and_its_stop_by_its_rung()
     assert counted['runward_run_stop_seconds_bucket{rung="kill",le="0.02"}'] == 1
     assert counted["runward_run_kill_seconds_count"] == 1
     assert counted["runward_survivors_total"] == 2
+
+
+def test_webhooks_and_children_are_counted_by_what_came_of_them() -> None:
+    figures = Figures()
+    for result in ("failed", "failed", "delivered"):
+        figures.webhook_tried(result)
+    figures.child_born("leaf")
+    figures.child_refused("tree", "tree_full")
+    counted = figures.series()
+    assert counted['runward_webhook_tries_total{result="failed"}'] == 2
+    assert counted['runward_webhook_tries_total{result="delivered"}'] == 1
+    assert counted['runward_child_runs_total{agent="leaf"}'] == 1
+    assert counted['runward_child_runs_refused_total{agent="tree",code="tree_full"}'] == 1
+
+
+def test_of_those_that_live_only_children_are_counted_as_such() -> None:
+    runs = [a_record(), a_record(parent_run_id="run_0"), a_record(parent_run_id="run_1")]
+    assert live_children(runs) == {'runward_live_child_runs{agent="echo"}': 2}
 
 
 def test_what_has_not_ended_is_counted_by_its_status() -> None:

@@ -24,6 +24,15 @@ def test_a_tree_is_told_from_both_ends() -> None:
     assert (trees.parent("c"), trees.parent("root")) == ("a", None)
 
 
+def test_the_deepest_line_is_how_deep_they_are() -> None:
+    trees = _trees()
+    trees.add("x", "another root")
+    assert trees.depth() == 3
+    for run_id in ("c", "a", "b", "x"):
+        trees.remove(run_id)
+    assert trees.depth() == 1
+
+
 def test_nothing_is_kept_of_runs_that_ended() -> None:
     trees = _trees()
     for run_id in ("c", "a", "b", "b", "stranger"):

@@ -59,6 +59,9 @@ def test_an_outcome_that_is_said_twice_counts_once_and_none_counts_after_the_las
     assert found.webhook is not None
     assert (found.webhook.tries, found.webhook.state) == (2, "delivered")
     assert not journal.owes(key)
+    counted = house.figures.series()
+    assert counted['runward_webhook_tries_total{result="failed"}'] == 1
+    assert counted['runward_webhook_tries_total{result="delivered"}'] == 1
     assert webhooks.note(NoteDelivery("id", "run_unknown", 1)).id == "id"
     journal.delete_run(key)
     journal.close()

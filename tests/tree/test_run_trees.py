@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ..support.client import Client, Json
+from ..support.figures import figures
 from ..support.server import AGENTS, Server, agent, running
 from ..support.waiting import AT_LAST_S, until
 
@@ -175,6 +176,25 @@ def test_a_spawn_that_may_not_be_is_refused_with_its_reason(server: Server, aske
     assert _below(server.client, run["run_id"]) == []
     agents = {each["name"]: each["spawn"] for each in server.client.ask("GET", "/v1/agents").json["data"]}
     assert (agents["acts"], agents["leaf"]) == (["leaf", "sleeper"], [])
+
+
+def test_children_are_counted_those_that_live_and_those_that_were_refused(server: Server) -> None:
+    client = server.client
+    before = figures(client)
+    assert before.of("runward_run_tree_depth") == 1
+    run_id = _start(client, "parent", {"agent": "sleeper", "input": "x"})
+    _until_child_runs(client, run_id)
+    told = figures(client)
+    assert told.of("runward_live_child_runs", agent="sleeper") == 1
+    assert told.of("runward_run_tree_depth") == 2
+    born = "runward_child_runs_total"
+    assert told.of(born, agent="sleeper") == before.of(born, agent="sleeper") + 1
+    client.kill(run_id, wait=True)
+    assert _result(client, "descender", "1")["output"][:2] == [4, "tree_full"]
+    told, refused = figures(client), "runward_child_runs_refused_total"
+    assert told.of("runward_live_child_runs") == 0
+    full = {"agent": "tree", "code": "tree_full"}
+    assert told.of(refused, **full) == before.of(refused, **full) + 1
 
 
 def test_a_tree_is_bounded_in_breadth_and_depth(server: Server) -> None:

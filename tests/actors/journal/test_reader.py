@@ -1,10 +1,13 @@
 import os
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from runward.actors.journal.reader import LastEvent, Reader
+from runward.actors.journal import schema
+from runward.actors.journal.reader import OLDEST_OWED, LastEvent, Reader
 from runward.actors.journal.writer import Writer
 from runward.actors.records import Status
 
@@ -36,6 +39,32 @@ def test_reading_begins_with_the_batch_that_holds_the_next_event(
     key = a_run(writer, (1, 3), (4, 4), (5, 9))
     a_run(writer, (1, 20), run_id="run_2")
     assert [batch.first for batch in reader.batches(key, after, 10_000)] == firsts
+
+
+def test_what_is_owed_to_webhooks_is_counted_and_the_oldest_end_is_known(
+    writer: Writer, reader: Reader
+) -> None:
+    assert reader.owed(10) == (0, None)
+    keys = [
+        writer.add_run(a_record(f"run_{at}", status=Status.COMPLETED, updated_at=ended_at), GIVEN)
+        for at, ended_at in enumerate((50.0, 30.0, 40.0))
+    ]
+    for key in keys:
+        writer.owe(key, 1e9 - key)
+    writer.commit()
+    assert reader.owed(10) == (3, 30.0)
+    assert reader.owed(1) == (3, 50.0)
+    writer.paid(keys[1])
+    writer.commit()
+    assert reader.owed(10) == (2, 40.0)
+
+
+def test_the_oldest_end_that_is_owed_is_found_without_a_look_at_all_runs(
+    writer: Writer, reader: Reader, folder: Path
+) -> None:
+    with closing(sqlite3.connect(folder / schema.FILE_NAME)) as database:
+        plan = [step[3] for step in database.execute(f"EXPLAIN QUERY PLAN {OLDEST_OWED}", (1,)).fetchall()]
+    assert not any("SCAN run" in step or "B-TREE" in step for step in plan), plan
 
 
 def test_reading_goes_on_behind_a_gap(writer: Writer, reader: Reader) -> None:
