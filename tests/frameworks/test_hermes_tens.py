@@ -52,6 +52,7 @@ def house(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Ite
 class OwnServer(NamedTuple):
     """hermes' own."""
 
+    url: str
     client: Client
     pid: int
 
@@ -88,7 +89,7 @@ def own_server(model: LanguageModel, folder: Path) -> Iterator[OwnServer]:
     arguments = (model.url, str(free_port()))
     python = python_with("hermes")
     with started(python, "hermes_server", *arguments, cwd=folder, variables=variables) as server:
-        yield OwnServer(Client(server.url, "a key that is long enough"), server.pid)
+        yield OwnServer(server.url, Client(server.url, "a key that is long enough"), server.pid)
 
 
 @contextmanager
