@@ -13,13 +13,12 @@ from .actor import Actor
 from .containment import uids
 from .containment.holders import RLIMIT, WARDEN, holders
 from .containment.leaves import Leaves
-from .containment.uids import UidPool
-from .containment.users import kill_users
 from .containment.walls import UID
 from .mailbox import Guard, KeyPair
 from .messages.with_zygote import Fork
 from .records import RunRecord
 from .roles import SupervisorStart
+from .run_users import RunUsers
 from .work_folders import WorkFolders
 
 
@@ -44,17 +43,15 @@ class Provisions:
         own_users = UID in start.found.walls_held
         self._holders = holders(start.found, own_users).limits
         first_uid, last_uid = uids.range_of(start.settings, start.state_dir)
-        self._uids = UidPool(first_uid + 1, last_uid) if own_users else None
+        self._users = RunUsers(actor, first_uid + 1, last_uid) if own_users else None
 
     def take_over(self, holding: list[RunRecord], all_live: list[RunRecord], by_user: bool) -> None:
         """Keep what runs of an earlier supervisor have, and end what else it left in leaves and folders, and of users
         if those are what runs are killed by."""
         self.leaves.take_over(record.leaf for record in holding)
         self.folders.take_over(record.run_id for record in holding)
-        if self._uids is not None:
-            self._uids.take_over(record.uid for record in all_live)
-            if by_user:
-                kill_users(self._uids.free)
+        if self._users is not None:
+            self._users.take_over((record.uid for record in all_live), by_user)
 
     def make_key(self, keeper: Keeper) -> None:
         """Let its warden in by a new key."""
@@ -77,8 +74,8 @@ class Provisions:
         pids += limits.own_threads(spec) if pids else 0
         record.leaf = self.leaves.take(memory_bytes, pids)
         place = self.folders.place(record.run_id, spec, size_bytes)
-        if self._uids is not None:
-            record.uid = self._uids.take(record.uid)
+        if self._users is not None:
+            record.uid = self._users.take(record.uid)
             place = msgspec.structs.replace(place, uid=record.uid)
         bound, watched = (limits.held_by(who, record.limits, self._holders) for who in (RLIMIT, WARDEN))
         return Fork(record.run_id, record.attempt, place, record.leaf, bound, watched, spare)
@@ -104,8 +101,8 @@ class Provisions:
 
     def give_back_user(self, record: RunRecord) -> None:
         """No process of the run is left, and none will follow."""
-        if self._uids is not None:
-            self._uids.give_back(record.uid)
+        if self._users is not None:
+            self._users.give_back(record.uid)
 
     def close(self) -> None:
         """At the end of the server."""

@@ -41,7 +41,15 @@ def kill_user(uid: int) -> None:
 
 
 def kill_users(uids: Container[int]) -> set[int]:
-    """SIGKILL to every process of any of these users; returns those who had one. Root's only; OSError.
+    """SIGKILL to every process of any of these users; returns those who had one. Root's only; OSError."""
+    found = lived_in(uids)
+    for uid in found:
+        kill_user(uid)
+    return found
+
+
+def lived_in(uids: Container[int]) -> set[int]:
+    """Those of these users who have a process, the dead and unburied included.
 
     Looks at all of /proc once: some microseconds a process.
     """
@@ -52,8 +60,6 @@ def kill_users(uids: Container[int]) -> set[int]:
                 uid = os.stat(f"/proc/{name}").st_uid  # the effective one, also of who is not dumpable
                 if uid in uids and 0 < uid <= LAST_UID:
                     found.add(uid)
-    for uid in found:
-        kill_user(uid)
     return found
 
 
