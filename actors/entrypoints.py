@@ -11,7 +11,7 @@ import inspect
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from types import FunctionType, ModuleType
+from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType, ModuleType, NoneType
 from typing import Any
 
 from .records import Kind
@@ -21,6 +21,22 @@ CONVERSATION_PARAMETERS = frozenset(
     {"stream_delta_callback", "tool_progress_callback", "ephemeral_system_prompt"}
 )
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+#: What a function's code says of it.
+_KINDS_BY_FLAG = (
+    (inspect.CO_ASYNC_GENERATOR, Kind.ASYNC_GENERATOR),
+    (inspect.CO_COROUTINE, Kind.ASYNC_FUNCTION),
+    (inspect.CO_GENERATOR, Kind.GENERATOR),
+)
+#: The usual results; each of the abstract classes would have to be asked about any other.
+_KINDS_OF_RESULTS: dict[type, Kind] = {
+    AsyncGeneratorType: Kind.ASYNC_GENERATOR,
+    CoroutineType: Kind.ASYNC_FUNCTION,
+    GeneratorType: Kind.GENERATOR,
+    NoneType: Kind.FUNCTION,
+    str: Kind.FUNCTION,
+    dict: Kind.FUNCTION,
+}
 
 
 def load(entrypoint: str, import_root: str = "") -> Any:
@@ -67,6 +83,8 @@ def kind_of(target: Any) -> Kind:
         raise TypeError(f"{target.__qualname__} is a class without run_conversation")
     if not callable(target):
         raise TypeError(f"it is a {type(target).__name__}, which can't be called")
+    if type(target) is FunctionType and not target.__dict__:
+        return _kind_of_plain(target)
     function = _underneath(target)
     if inspect.isasyncgenfunction(function):
         return Kind.ASYNC_GENERATOR
@@ -77,8 +95,27 @@ def kind_of(target: Any) -> Kind:
     return Kind.CONVERSATION if _is_factory(target) else Kind.FUNCTION
 
 
+def _kind_of_plain(function: FunctionType) -> Kind:
+    """The same for a function that no decorator has marked, without `inspect`: see `_plain_places`."""
+    code = function.__code__
+    for flag, kind in _KINDS_BY_FLAG:
+        if code.co_flags & flag:
+            return kind
+    count = code.co_argcount + code.co_kwonlyargcount
+    takes_input = code.co_argcount or code.co_flags & inspect.CO_VARARGS
+    stars = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    is_factory = (
+        not takes_input
+        or not CONVERSATION_PARAMETERS.isdisjoint(code.co_varnames[: count + stars])
+        or _is_conversation(function.__annotations__.get("return"))
+    )
+    return Kind.CONVERSATION if is_factory else Kind.FUNCTION
+
+
 def kind_of_result(result: Any) -> Kind:
     """What a called agent turned out to be, by what the call returned."""
+    if (kind := _KINDS_OF_RESULTS.get(type(result))) is not None:
+        return kind
     if isinstance(result, AsyncIterator):
         return Kind.ASYNC_GENERATOR
     if isinstance(result, Awaitable):

@@ -40,6 +40,7 @@ from .messages.with_zygote import (
     WardenReaped,
     ZygoteReady,
 )
+from .packing import fill_gaps
 from .proxy_link import ProxyLink
 from .roles import ZygoteStart
 
@@ -71,6 +72,7 @@ def main(start: ZygoteStart) -> None:
     preloaded = preloading.preload(start.spec)
     if preloaded.trouble is not None:
         give_up_preload(start.control_fd, start.name, preloaded.trouble)
+    preloading.compile_ours(start.spec.entrypoint)
     rehearsal.rehearse(f"{start.paths.runtime}/nobody", start.settings.events)
     walls, missing = _walls(start)
     start, missing = _on_its_rung(start, walls, missing)
@@ -79,10 +81,12 @@ def main(start: ZygoteStart) -> None:
         os.environ.update(proxy_variables.VARIABLES)
     os.environ.update(walls.environment | start.spec.env)
     gc.collect()
+    filling = fill_gaps()
     gc.freeze()  # a full collection in a run would else copy the whole image (10-25 MB a run, measured)
     warnings = [*preloaded.warnings, *walls.warnings, *_network_warnings(start, walls)]
     ready = ZygoteReady(os.getpid(), warnings, start.kill_rung, [*walls.names], [*missing])
     Zygote(start, supervisor_pidfd, walls, proxying, ready).run()
+    del filling  # not before
 
 
 def _walls(start: ZygoteStart) -> tuple[Walls, tuple[str, ...]]:

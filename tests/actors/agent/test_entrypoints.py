@@ -3,6 +3,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -34,6 +35,11 @@ KINDS = [
     (functions.instance.method, Kind.FUNCTION),
     (functions.returns_an_iterator, Kind.FUNCTION),
     (lambda text: text, Kind.FUNCTION),
+    (lambda *texts: texts, Kind.FUNCTION),
+    (lambda text, /, *, run=None, **more: more, Kind.FUNCTION),
+    (lambda *, text: text, Kind.CONVERSATION),
+    (lambda **texts: texts, Kind.CONVERSATION),
+    (lambda text, *more, stream_delta_callback: more, Kind.CONVERSATION),
     (print, Kind.FUNCTION),
     (len, Kind.FUNCTION),
     (functions.awaits, Kind.ASYNC_FUNCTION),
@@ -55,6 +61,14 @@ KINDS = [
 @pytest.mark.parametrize(("target", "kind"), KINDS)
 def test_the_kind_is_told_by_looking(target: Any, kind: Kind) -> None:
     assert kind_of(target) is kind
+
+
+@pytest.mark.parametrize(("target", "kind"), [each for each in KINDS if type(each[0]) is FunctionType])
+def test_a_function_that_a_decorator_has_marked_is_of_the_same_kind(target: Any, kind: Kind) -> None:
+    marked = FunctionType(target.__code__, target.__globals__, None, target.__defaults__, target.__closure__)
+    marked.__annotations__, marked.__kwdefaults__ = target.__annotations__, target.__kwdefaults__
+    vars(marked)["mark"] = True
+    assert kind_of(marked) is kind
 
 
 @pytest.mark.parametrize(
