@@ -13,7 +13,7 @@ from ..support.rungs import PROOF, RUNGS, skip_unless_held
 from ..support.server import AGENTS, Server, agent, running
 from ..support.waiting import AT_LAST_S, until
 
-GRACE_S = 0.3
+GRACE_S = 1.0
 BROKEN: dict[str, dict[str, object]] = {
     "no-file": {"entrypoint": f"{AGENTS}/no_such_file.py:run"},
     "no-module": {"entrypoint": "no_such_package.module:run"},

@@ -15,7 +15,7 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     own = {"wall_s": 30.0, "memory_bytes": 2**30, "pids": 64}
     config = {
         "containment": {"kill": skip_unless_held(request.param)},
-        "runs": {"interrupt_grace_s": 0.3, "builtin_agents": ["echo"]},
+        "runs": {"interrupt_grace_s": 1.0, "builtin_agents": ["echo"]},
         "agents": {"use": agent("using", "use"), "bound": agent("using", "use", limits=own)},
     }
     with running(tmp_path_factory.mktemp("limits"), config) as server:

@@ -21,7 +21,7 @@ STEP_BYTES = 1 << 22
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     config = {
         "containment": {"kill": skip_unless_held(request.param)},
-        "runs": {"interrupt_grace_s": 0.3, "builtin_agents": ["echo"]},
+        "runs": {"interrupt_grace_s": 1.0, "builtin_agents": ["echo"]},
         "agents": {
             "fill": agent("filling", "fill"),
             "keep": agent("filling", "fill", work_folder="keep"),

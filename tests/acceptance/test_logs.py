@@ -21,7 +21,7 @@ KEY = "logs-key"
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     config = {
         "events": {"max_log_bytes": BOUND},
-        "runs": {"interrupt_grace_s": 0.3, "builtin_agents": ["echo"]},
+        "runs": {"interrupt_grace_s": 1.0, "builtin_agents": ["echo"]},
         "agents": {"use": agent("using", "use")},
     }
     with running(tmp_path_factory.mktemp("logs"), config, KEY) as server:

@@ -19,7 +19,7 @@ KEY = "stack-key"
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     config = {
         "containment": {"kill": skip_unless_held(request.param)},
-        "runs": {"interrupt_grace_s": 0.3, "max_live": 8, "builtin_agents": ["echo"]},
+        "runs": {"interrupt_grace_s": 1.0, "max_live": 8, "builtin_agents": ["echo"]},
         "agents": {"use": agent("using", "use", max_concurrent=2)},
     }
     with running(tmp_path_factory.mktemp("stack"), config, KEY) as server:
