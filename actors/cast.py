@@ -17,7 +17,7 @@ from .mailbox import KeyPair
 from .roles import ApiKey, FacadeStart, KeyCaps, Keys, SupervisorStart
 
 SUPERVISOR_MAIN = "runward.actors.supervisor:main"
-FACADE_MAIN = "runward.http.app:main"
+FACADE_MAIN = "runward.http.facade_process:main"
 
 
 def new_keys() -> Keys:

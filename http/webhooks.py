@@ -18,7 +18,7 @@ from ..actors.errors import RunwardError
 from ..actors.messages.answers import DeliveryNoted
 from ..actors.messages.commands import NoteDelivery
 from ..actors.records import RunRecord
-from . import signing, views, webhook_address
+from . import signing, tls, views, webhook_address
 from .context import Facade
 from .link import new_id
 
@@ -143,7 +143,10 @@ class Deliverer:
             "Runward-Event": record.last_event or "",
             **signing.headers(record.run_id, time.time(), body, self._secrets),
         }
-        async with session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+        secured = await asyncio.to_thread(tls.verifying) if url.scheme == "https" else True
+        async with session.post(
+            url, data=body, headers=headers, allow_redirects=False, ssl=secured
+        ) as response:
             await response.content.read(_READ_BYTES)
             if response.ok and response.status < 300:
                 return None, False

@@ -60,7 +60,11 @@ def lint(context: Context) -> Outcome:
 
 def types(context: Context) -> Outcome:
     """Strict types of the package and its tests."""
-    return Outcome(context.runs(context.python, "-m", "mypy"))
+    return Outcome(context.runs(context.python, *TYPES))
+
+
+# One process that only computes. The other steps, each by itself, leave it the time of a processor and more.
+TYPES = ("-m", "mypy")
 
 
 def layout(context: Context) -> Outcome:
@@ -69,7 +73,7 @@ def layout(context: Context) -> Outcome:
 
 
 def tests(context: Context) -> Outcome:
-    """All other tests; without --slow in four processes, for most of the time is waited for."""
+    """All other tests; without --slow in four processes, for much of the time is waited for."""
     if context.slow:  # among which are measurements, and they want the machine for themselves
         return pytest(context, {"tests": ["tests", "--ignore=tests/layout"]})
     others = [f"--ignore={folder}" for folder in ["tests/layout", *chain(*APART.values())]]
@@ -79,8 +83,8 @@ def tests(context: Context) -> Outcome:
 # Each about a quarter of the time that all take.
 APART = {
     "acceptance": ["tests/acceptance", "tests/embedding"],
-    "whole": ["tests/tree", "tests/bin", "tests/chaos"],
-    "hostile": ["tests/hostile"],
+    "tree": ["tests/tree"],
+    "hostile": ["tests/hostile", "tests/bin"],
 }
 
 
@@ -127,7 +131,7 @@ def wheel(context: Context) -> Outcome:
 SMOKE = [
     ["runward", "--version"],
     ["runward", "--help"],
-    ["python", "-c", "import runward.http.app, runward.actors.supervisor"],
+    ["python", "-c", "import runward.http.facade_process, runward.actors.supervisor"],
     ["python", "-c", "from runward.http import console; assert 'console.js' in console.assets()"],
     ["python", "-m", "runward", "demo", "--json"],
 ]

@@ -15,7 +15,7 @@ import pytest
 
 from ..support.client import Client, Json
 from ..support.figures import figures
-from ..support.receiver import Received, Receiver, receiving
+from ..support.receiver import STRANGER, TRUSTED, Received, Receiver, receiving
 from ..support.server import Server, running
 from ..support.waiting import AT_LAST_S, until
 
@@ -28,6 +28,18 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
+@pytest.fixture(scope="module")
+def trusted() -> Iterator[Receiver]:
+    with receiving(TRUSTED) as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def stranger() -> Iterator[Receiver]:
+    with receiving(STRANGER) as receiver:
+        yield receiver
+
+
 def _config(receiver: Receiver, folder: Path, **more: Any) -> Any:
     secret = folder / "secret"
     secret.write_text(f"whsec_{base64.b64encode(SECRET).decode()}\n")
@@ -37,9 +49,13 @@ def _config(receiver: Receiver, folder: Path, **more: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def server(receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(
+    receiver: Receiver, trusted: Receiver, stranger: Receiver, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("webhooks")
-    with running(folder, _config(receiver, folder)) as server:
+    config = _config(receiver, folder)
+    config["webhooks"]["allow"] += [f"127.0.0.1:{each.port}" for each in (trusted, stranger)]
+    with running(folder, config, variables={"SSL_CERT_FILE": str(TRUSTED)}) as server:
         yield server
 
 
@@ -119,6 +135,18 @@ def test_a_receiver_that_is_gone_and_one_that_leads_elsewhere_are_not_followed(
     assert client.ask("DELETE", f"/v1/runs/{away}").status == 204
     told = figures(client)
     assert (told.of("runward_webhooks_waiting"), told.of("runward_webhooks_oldest_seconds")) == (0, 0)
+
+
+def test_who_shows_a_certificate_that_this_machine_trusts_is_told_and_a_stranger_is_not(
+    server: Server, trusted: Receiver, stranger: Receiver
+) -> None:
+    client = server.client
+    lost = client.start("echo", "x", webhook={"url": f"{stranger.url}/ok/x"})
+    _told(client, client.start("echo", "x", webhook={"url": f"{trusted.url}/ok/x"}))
+    until(lambda: client.run(lost)["webhook"]["tries"] >= 2, AT_LAST_S, "two tries")
+    assert "CERTIFICATE_VERIFY_FAILED" in client.run(lost)["webhook"]["error"]
+    assert (len(trusted.received), stranger.received) == (1, [])
+    assert client.ask("DELETE", f"/v1/runs/{lost}").status == 204
 
 
 @pytest.mark.parametrize("victim", ["facade 1", pytest.param("supervisor", marks=pytest.mark.slow)])

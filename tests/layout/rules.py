@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "actors": {"actors", "config"},
     "config": {"config"},
     # The one process that knows both sides, because it starts both.
-    "actors.root": {"actors", "config", "http.app"},
+    "actors.root": {"actors", "config", "http.facade_process"},
     # On the other side of the port: whoever embeds a server is its client, and no part of it.
     "actors.embedded_server": {*EMBEDDING, "actors.callables", "actors.errors"},
     "actors.running": {*EMBEDDING, "actors.callables", "actors.embedded_server", "actors.records"},

@@ -1,12 +1,18 @@
 """A webhook's receiver: a real HTTP server in a thread, which remembers what came and answers as its path says."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from aiohttp import web
+
+#: A key and its certificate for 127.0.0.1, which only vouches for itself: who is told to trust it does.
+CERTIFICATES = Path(__file__).parent / "certificates"
+TRUSTED, STRANGER = CERTIFICATES / "trusted.pem", CERTIFICATES / "stranger.pem"
 
 
 class Received(NamedTuple):
@@ -21,8 +27,9 @@ class Receiver:
     """Paths: `/ok/…`; `/after/N/…` is 500 for the first N times; `/hold/…` waits, the first time, until it is let go;
     `/gone/…` is 410; `/away/…` is a redirect to `/ok/away`; `/never/…` is 500."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
         self.received: list[Received] = []
+        self._certificate = certificate
         self.port = 0
         self._held: list[asyncio.Event] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -48,7 +55,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._certificate else 'http'}://127.0.0.1:{self.port}"
 
     async def answer(self, request: web.Request) -> web.Response:
         times = len(self.of(request.path))
@@ -67,6 +74,13 @@ class Receiver:
                 raise web.HTTPFound(f"{self.url}/ok/away")
         return web.Response(text="thanks")
 
+    def _tls(self) -> ssl.SSLContext | None:
+        if self._certificate is None:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self._certificate)
+        return context
+
     async def serve(self, ready: threading.Event) -> None:
         """Until the end."""
         self._loop = asyncio.get_running_loop()
@@ -74,7 +88,7 @@ class Receiver:
         app.router.add_route("*", "/{rest:.*}", self.answer)
         runner = web.AppRunner(app, shutdown_timeout=1.0)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._tls()).start()
         self.port = runner.addresses[0][1]
         ready.set()
         await self._over.wait()
@@ -82,9 +96,9 @@ class Receiver:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    """One that listens on a port of its own, until the block ends."""
-    receiver, ready = Receiver(), threading.Event()
+def receiving(certificate: Path | None = None) -> Iterator[Receiver]:
+    """One that listens on a port of its own, until the block ends; with TLS if it has a certificate to show."""
+    receiver, ready = Receiver(certificate), threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(receiver.serve(ready)))
     thread.start()
     assert ready.wait(10.0), "the receiver did not begin to listen"
