@@ -9,12 +9,12 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from . import bootstrap
-from .steps import STEPS, Context, Outcome
+from . import bootstrap, children
+from .steps import STEPS, TYPES, Context, Outcome
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,13 @@ def main(checkout: str, argv: Sequence[str]) -> int:
         with tempfile.TemporaryDirectory(prefix="runward-check-") as scratch:
             context = Context(checkout, python, scratch, asked.slow, asked.fix)
             strict = os.environ.get("CI", "").lower() in {"1", "true"}
-            done = [take(name, context, strict) for name in STEPS if name in (asked.steps or STEPS)]
+            began = time.monotonic()
+            done = take_all([name for name in STEPS if name in (asked.steps or STEPS)], context, strict)
+            took_s = time.monotonic() - began
     except KeyboardInterrupt:
         print("\nbin/check: interrupted", file=sys.stderr)
         return 130
-    print(summary(done, asked.slow))
+    print(summary(done, took_s, asked.slow))
     return 0 if all(step.ok for step in done) else 1
 
 
@@ -70,10 +72,22 @@ def ended(*_: object) -> NoReturn:
     raise SystemExit(128 + signal.SIGTERM)
 
 
-def take(name: str, context: Context, strict: bool) -> Done:
+def take_all(names: Sequence[str], context: Context, strict: bool) -> list[Done]:
+    """One after another; but the types are looked at beside the others, and told when those are done.
+
+    Not beside the slow tests, of which some measure.
+    """
+    if "types" not in names or len(names) == 1 or context.slow:
+        return [take(name, STEPS[name], context, strict) for name in names]
+    with children.beside([context.python, *TYPES], context.checkout) as finish:
+        others = [take(name, STEPS[name], context, strict) for name in names if name != "types"]
+        return [*others, take("types", lambda _: Outcome(finish() == 0), context, strict)]
+
+
+def take(name: str, step: Callable[[Context], Outcome], context: Context, strict: bool) -> Done:
     print(f"\n== {name} ==", flush=True)
     began = time.monotonic()
-    outcome = STEPS[name](context)
+    outcome = step(context)
     done = Done(name, outcome, time.monotonic() - began, strict)
     print(f"-- {name}: {said(done)} in {done.took_s:.1f} s", flush=True)
     return done
@@ -85,7 +99,7 @@ def said(done: Done) -> str:
     return "ok" if done.ok else "FAILED"
 
 
-def summary(done: Sequence[Done], slow: bool) -> str:
+def summary(done: Sequence[Done], took_s: float, slow: bool) -> str:
     """What the last lines say: each step, what was left out and why, and the tests that passed and failed."""
     reports = [step.outcome.report for step in done]
     bad = sum(not step.ok for step in done)
@@ -96,7 +110,7 @@ def summary(done: Sequence[Done], slow: bool) -> str:
             *(f"{step.name:8} {step.took_s:6.1f} s  {said(step)}" for step in done),
             *(f"left out: {test}" for report in reports for test in report.left_out),
             *(["left out: tests marked slow; --slow runs them"] if tested and not slow else []),
-            f"{len(done) - bad} of {len(done)} steps ok in {sum(step.took_s for step in done):.0f} s",
+            f"{len(done) - bad} of {len(done)} steps ok in {took_s:.0f} s",
             f"{sum(r.passed for r in reports)} passed, {sum(r.failed for r in reports)} failed",
         ]
     )

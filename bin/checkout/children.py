@@ -3,11 +3,14 @@
 import os
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import BinaryIO
 
+YIELDING = 10  # how much nicer is what runs beside others (nice(2))
 GRACE_S = 15.0  # tests that are interrupted have processes of their own to end
 
 # The checkout's own code is what is checked, not what a caller has on its path; and what is not kept compiled is
@@ -34,24 +37,50 @@ def run_side_by_side(
 ) -> list[int]:
     """Their exit codes when all have ended; each command with its `output`, as `run` has it."""
     children: list[subprocess.Popen[bytes]] = []
-    env = {name: text for name, text in os.environ.items() if name not in NOT_PASSED_ON}
     try:
         for command, output in commands:
-            children.append(
-                subprocess.Popen(
-                    command,
-                    cwd=cwd,
-                    env=env,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    process_group=0,
-                )
-            )
+            children.append(start(command, cwd, output))
         return [child.wait(timeout_s) for child in children]
     except BaseException:
         end(children)
         raise
+
+
+@contextmanager
+def beside(command: Sequence[str], cwd: str) -> Iterator[Callable[[], int]]:
+    """It runs while the block does, on the time that others leave. Yields what waits for it, prints what it said and
+    returns its exit code; where that was not called, it is ended with the block.
+    """
+    with tempfile.TemporaryFile() as output:
+        child = start(command, cwd, output, YIELDING)
+
+        def finish() -> int:
+            code = child.wait()
+            output.seek(0)
+            print(output.read().decode(errors="replace"), end="", flush=True)
+            return code
+
+        try:
+            yield finish
+        finally:
+            if child.poll() is None:
+                end([child])
+
+
+def start(
+    command: Sequence[str], cwd: str, output: BinaryIO | None, niceness: int = 0
+) -> subprocess.Popen[bytes]:
+    env = {name: text for name, text in os.environ.items() if name not in NOT_PASSED_ON}
+    return subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        process_group=0,
+        preexec_fn=partial(os.nice, niceness) if niceness else None,  # nobody has started a thread here
+    )
 
 
 def end(children: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -1,5 +1,6 @@
 """`bin/check`: what its summary says, what counts as a failure, and that it leaves no process behind."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -70,7 +71,7 @@ def done(name: str, ok: bool, *left_out: str, strict: bool = False) -> check.Don
 
 def test_the_summary_ends_with_the_tests_that_passed_and_failed() -> None:
     lines = check.summary(
-        [done("lint", True), done("tests", False, "t.x: no model")], slow=False
+        [done("lint", True), done("tests", False, "t.x: no model")], took_s=3.0, slow=False
     ).splitlines()
     assert lines[-1] == "6 passed, 1 failed"
     assert "left out: t.x: no model" in lines
@@ -141,3 +142,43 @@ def test_all_that_run_side_by_side_are_ended_when_one_takes_too_long(
     with pytest.raises(subprocess.TimeoutExpired):
         children.run_side_by_side([(command, None) for command in commands], str(tmp_path), timeout_s=0.5)
     assert not [name for name in "ab" if psutil.pid_exists(int((tmp_path / name).read_text()))]
+
+
+def test_what_runs_beside_yields_to_the_others_and_is_seen_when_they_are_done(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = "import os, sys; sys.stdin.read(); print(os.nice(0)); sys.exit(3)"
+    with children.beside([sys.executable, "-c", said], str(tmp_path)) as finish:
+        children.run(["echo", "another step"], str(tmp_path))
+        assert finish() == 3
+    assert capfd.readouterr().out.splitlines() == [
+        "another step",
+        str(min(os.nice(0) + children.YIELDING, 19)),
+    ]
+
+
+def test_what_runs_beside_a_step_that_is_interrupted_is_ended(tmp_path: Path) -> None:
+    def interrupted(deaf: list[str]) -> None:
+        with children.beside(deaf, str(tmp_path)):
+            while not (tmp_path / "pid").exists():
+                assert time.monotonic() < deadline, "it has not begun"
+            raise KeyboardInterrupt
+
+    deadline = time.monotonic() + 20
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(["sh", "-c", f"echo $$ > {tmp_path}/new && mv {tmp_path}/new {tmp_path}/pid; sleep 60"])
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.parametrize(("types_code", "code"), [(0, 0), (1, 1)])
+def test_types_are_looked_at_beside_the_other_steps_and_count(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], types_code: int, code: int
+) -> None:
+    looks = ("-c", f"print('looked'); raise SystemExit({types_code})")
+    monkeypatch.setattr(check, "TYPES", looks)
+    monkeypatch.setattr(check, "STEPS", {"types": steps.types, "other": lambda _: Outcome(True)})
+    monkeypatch.setattr(bootstrap, "ensure", lambda checkout, extras: sys.executable)
+    assert check.main(str(CHECKOUT), []) == code
+    told = capfd.readouterr().out
+    assert told.index("== other ==") < told.index("== types ==") < told.index("looked")
+    assert f"{2 - code} of 2 steps ok" in told
