@@ -162,7 +162,7 @@ class LiveRun:
         self._exit_acked = False
         self._written = seq
         self._unwritten: list[bytes] = []  # events of this turn
-        self._credit = Credit(house.batches_in_flight, house.room, lambda: house.then(self._ack))
+        self._credit = Credit(house.batches_in_flight, house.room)
         self._stop_began: float | None = None
         self._kill_began: float | None = None
         self._kill_took_s: float | None = None
@@ -216,12 +216,12 @@ class LiveRun:
         if self.state.distrusted or self.state.phase not in _SPEAKING:
             return
         if events.n + events.count - 1 <= self._n:
-            self._house.then(self._ack)
+            self._give_credit()
         elif events.n != self._n + 1 or not self._credit.is_left or not lawful(events.blob, events.count):
             self.advance(lifecycle.Misbehaved("the warden sent what it may not send"))
         else:
             self._append(events.count, events.blob)
-            self._credit.take()
+            self._credit.take(self._give_credit)
             if asked := questions(events.blob):
                 self.advance(lifecycle.Asked(asked))
 
@@ -263,7 +263,7 @@ class LiveRun:
             if self.state.phase is Phase.STOPPING and self.record.rung not in (None, rung.rung):
                 self._announce_rung(rung.rung)
         if rung.rung != "interrupt":
-            self._credit.spare(TO_DIE)
+            self._credit.spare(TO_DIE, self._give_credit)
         if rung.rung == "kill" and self.state.phase is Phase.STOPPING and not self._kill_reported:
             self._kill_reported = True
             self._kill_began = self._kill_began or self._house.clock()
@@ -382,7 +382,7 @@ class LiveRun:
         self._stop_began = self._stop_began or self._house.clock()
         asked = StopAsked(plan.mode, plan.interrupt_grace_s, plan.terminate_grace_s)
         message = "Server is shutting down" if plan.shutdown else INTERRUPT_MESSAGE
-        self._credit.spare(TO_OBEY)
+        self._credit.spare(TO_OBEY, self._give_credit)
         told = Stop(plan.command_id, plan.mode, plan.interrupt_grace_s, plan.terminate_grace_s, message)
         self._house.at_once(lambda: self._tell_now(told))
         if not self._kill_reported:  # else it is under way, and has its own patience
@@ -521,6 +521,9 @@ class LiveRun:
     def _n(self) -> int:
         """How many of the attempt's events are here. By subtraction, so that the journal knows it at every commit."""
         return self.seq - self.record.runtime_events
+
+    def _give_credit(self) -> None:
+        self._house.then(self._ack)
 
     def _ack(self) -> None:
         self._credit.given()

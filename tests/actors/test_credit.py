@@ -22,9 +22,9 @@ class Given:
         self.room = cast(Any, FakeRoom())
         self.room.short = short
         self.times = 0
-        self.credit = Credit(MOST, self.room, self._give)
+        self.credit = Credit(MOST, self.room)
 
-    def _give(self) -> None:
+    def give(self) -> None:
         self.times += 1
         self.credit.given()
 
@@ -34,14 +34,14 @@ def take_all(given: Given, bound: int = 1000) -> int:
     for count in range(bound):
         if not given.credit.is_left:
             return count
-        given.credit.take()
+        given.credit.take(given.give)
     return bound
 
 
 def test_half_of_it_is_given_back_at_a_time() -> None:
     given = Given()
     for _ in range(MOST):
-        given.credit.take()
+        given.credit.take(given.give)
     assert given.times == 2
     assert take_all(given) == 1000
 
@@ -62,7 +62,7 @@ def test_it_goes_on_once_when_there_is_room_again() -> None:
 def test_a_run_that_is_stopped_has_a_little_to_spare_and_no_more() -> None:
     given = Given(short=True)
     take_all(given)
-    given.credit.spare(TO_OBEY)
+    given.credit.spare(TO_OBEY, given.give)
     assert given.times == 1
     assert take_all(given) < TO_OBEY * MOST
     assert given.times == TO_OBEY
@@ -71,15 +71,15 @@ def test_a_run_that_is_stopped_has_a_little_to_spare_and_no_more() -> None:
 
 def test_what_is_spared_on_one_rung_is_there_on_the_next() -> None:
     given = Given(short=True)
-    given.credit.spare(1)
-    given.credit.spare(2)
+    given.credit.spare(1, given.give)
+    given.credit.spare(2, given.give)
     take_all(given)
     assert given.times == 3
 
 
 def test_where_there_is_room_nothing_is_spared() -> None:
     given = Given()
-    given.credit.spare(1)
+    given.credit.spare(1, given.give)
     assert given.times == 0
     assert take_all(given) == 1000
     given.room.short = True

@@ -1,5 +1,8 @@
 """A run as the supervisor holds it: what is written, and only then told."""
 
+import gc
+import weakref
+
 import pytest
 
 from runward.actors import live_run
@@ -286,6 +289,27 @@ def test_a_run_is_ended_once_however_often_it_is_proved(house: FakeHouse) -> Non
     run.advance(WardenGone())
     assert house.gone == [run]
     assert house.journal.names().count("run.failed") == 1
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_run_that_ended_is_no_garbage_to_be_collected(house: FakeHouse, stopped: bool) -> None:
+    """Else a server is heavier by hundreds of them from one collection to the next."""
+    gc.disable()
+    try:
+        run = running(house)
+        run.take(batch(1))
+        house.commit()
+        if stopped:
+            stop(run)
+        exited(run, claim=COMPLETED, last_n=1)
+        house.commit()
+        house.gone.clear()
+        house.forked.clear()
+        left = weakref.ref(run)
+        del run
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 def test_a_run_of_an_earlier_server_is_lost_with_what_proves_it(house: FakeHouse) -> None:
