@@ -1,12 +1,18 @@
-"""A compiled graph of LangGraph: its stream of events as ours, an interrupt as the cancellation of its task."""
+"""A compiled graph of LangGraph: its stream of events as ours, an interrupt as the cancellation of its task.
+
+What it calls an interrupt is a question: people are asked, and it is resumed with what they say.
+"""
 
 import json
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphBubbleUp
+from langgraph.types import Command
 
 from ..cancelling import see_through
 from ..interruption import Interruption
+from .approvals import Approvals
 from .narration import Asked, Narration, plain, text_of
 
 _EVENTS_VERSION = "v2"
@@ -21,9 +27,28 @@ async def _answer(graph: Any, asked: Asked, narration: Narration) -> Any:
     fields = list(graph.get_input_jsonschema().get("properties") or ())
     config = _config(asked)
     told = _Telling(narration)
-    async for event in graph.astream_events(state_of(asked, fields), config, version=_EVENTS_VERSION):
-        told.pass_on(event)
+    approvals = Approvals(asked.run)
+    given: Any = state_of(asked, fields)
+    while given is not None:
+        async for event in graph.astream_events(given, config, version=_EVENTS_VERSION):
+            told.pass_on(event)
+        given = await _resumption(graph, config, approvals)
     return told.output
+
+
+async def _resumption(graph: Any, config: RunnableConfig, approvals: Approvals) -> Command[Any] | None:
+    """What answers the questions that it stands still at; None where it has ended."""
+    if not getattr(graph, "checkpointer", None):
+        return None  # without one it can't wait
+    questions = (await graph.aget_state(config)).interrupts
+    answers = {each.id: await _answered(each.value, approvals) for each in questions}
+    return Command(resume=answers) if answers else None
+
+
+async def _answered(question: Any, approvals: Approvals) -> str | bool:
+    """What people wrote, or True; False if they denied it."""
+    choice = await approvals.of(question)
+    return choice != "deny" and (choice.note or True)
 
 
 def _config(asked: Asked) -> RunnableConfig:
@@ -74,7 +99,8 @@ class _Telling:
                 failed = getattr(data.get("output"), "status", None) == "error"
                 self._narration.tool_completed(run_id, failed, event["name"])
             case "on_tool_error":
-                self._narration.tool_completed(run_id, True, event["name"])
+                asks = isinstance(data.get("error"), GraphBubbleUp)  # it begins anew with the answer
+                self._narration.tool_completed(run_id, not asks, event["name"])
             case "on_chain_end" if not event["parent_ids"]:
                 self.output = output_of(data["output"])
 

@@ -1,4 +1,7 @@
-"""An `Agent` of the OpenAI Agents SDK: its stream of events as ours, an interrupt as its `cancel`."""
+"""An `Agent` of the OpenAI Agents SDK: its stream of events as ours, an interrupt as its `cancel`.
+
+A call of a tool that needs approval is put to people, and the run resumed with what they say.
+"""
 
 import os
 from typing import Any
@@ -7,6 +10,7 @@ from agents import RunConfig, Runner
 
 from ..cancelling import see_through
 from ..interruption import Interruption
+from .approvals import Approvals
 from .narration import Asked, Narration
 
 _REASONING = {"response.reasoning_text.delta", "response.reasoning_summary_text.delta"}
@@ -19,16 +23,35 @@ def answer(agent: Any, asked: Asked, narration: Narration, interruption: Interru
 
 async def _answer(agent: Any, asked: Asked, narration: Narration) -> Any:
     options = {"run_config": RunConfig(tracing_disabled=not _traced()), **asked.options}
-    streamed = Runner.run_streamed(agent, conversation_of(asked), **options)
-    try:
-        async for event in streamed.stream_events():
-            _pass_on(event, narration)
-            usage = streamed.context_wrapper.usage
-            narration.used(usage.input_tokens, usage.output_tokens)
-    except BaseException:
-        streamed.cancel()
-        raise
-    return streamed.final_output
+    approvals = Approvals(asked.run)
+    given: Any = conversation_of(asked)
+    denied: set[str] = set()
+    while True:
+        streamed = Runner.run_streamed(agent, given, **options)
+        try:
+            async for event in streamed.stream_events():
+                _pass_on(event, narration, denied)
+                usage = streamed.context_wrapper.usage
+                narration.used(usage.input_tokens, usage.output_tokens)
+        except BaseException:
+            streamed.cancel()
+            raise
+        if not streamed.interruptions:
+            return streamed.final_output
+        given = await _decided(streamed, approvals, denied)
+
+
+async def _decided(streamed: Any, approvals: Approvals, denied: set[str]) -> Any:
+    """The state to go on from; the calls that people denied are among `denied` too."""
+    state = streamed.to_state()
+    for item in streamed.interruptions:
+        choice = await approvals.of_call(item.name or "tool", item.arguments)
+        if choice == "deny":
+            denied.add(str(item.call_id))
+            state.reject(item, rejection_message=choice.note)
+        else:
+            state.approve(item)
+    return state
 
 
 def _traced() -> bool:
@@ -43,7 +66,7 @@ def conversation_of(asked: Asked) -> list[Any]:
     return [*system, *given.history, {"role": "user", "content": given.input}]
 
 
-def _pass_on(event: Any, narration: Narration) -> None:
+def _pass_on(event: Any, narration: Narration, denied: set[str]) -> None:
     match event.type:
         case "raw_response_event" if event.data.type == "response.output_text.delta":
             narration.text(event.data.delta)
@@ -55,4 +78,5 @@ def _pass_on(event: Any, narration: Narration) -> None:
             tool = event.item.tool_name or getattr(raw, "type", "tool")
             narration.tool_started(str(event.item.call_id), tool, arguments)
         case "run_item_stream_event" if event.item.type == "tool_call_output_item":
-            narration.tool_completed(str(event.item.call_id))
+            call_id = str(event.item.call_id)
+            narration.tool_completed(call_id, error=call_id in denied)

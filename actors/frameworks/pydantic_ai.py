@@ -1,12 +1,21 @@
-"""A pydantic-ai `Agent`: its stream of events as ours, an interrupt as the cancellation of its task."""
+"""A pydantic-ai `Agent`: its stream of events as ours, an interrupt as the cancellation of its task.
+
+A call of a tool that requires approval is put to people; guidance is what it enqueues.
+"""
 
 from collections.abc import AsyncIterable
+from contextlib import ExitStack
 from typing import Any
 
 from pydantic_ai import messages
+from pydantic_ai.capabilities import HandleDeferredToolCalls
+from pydantic_ai.exceptions import UserError
+from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults, ToolApproved, ToolDenied
 
 from ..cancelling import see_through
 from ..interruption import Interruption
+from ..people import People
+from .approvals import Approvals
 from .narration import Asked, Narration, text_of
 
 
@@ -16,17 +25,64 @@ def answer(agent: Any, asked: Asked, narration: Narration, interruption: Interru
 
 
 async def _answer(agent: Any, asked: Asked, narration: Narration) -> Any:
-    async def listen(context: Any, events: AsyncIterable[Any]) -> None:
-        async for event in events:
-            _pass_on(event, narration)
-            _count(context.usage, narration)
+    with _Steering(asked.run.people) as steering:
 
-    options = {"message_history": history_of(asked.given.history), **asked.options}
-    if asked.given.instructions:
-        options["instructions"] = asked.given.instructions
-    result = await agent.run(asked.given.input, event_stream_handler=listen, **options)
+        async def listen(context: Any, events: AsyncIterable[Any]) -> None:
+            steering.through(context)
+            async for event in events:
+                _pass_on(event, narration)
+                _count(context.usage, narration)
+
+        options = {"message_history": history_of(asked.given.history), **asked.options}
+        if asked.given.instructions:
+            options["instructions"] = asked.given.instructions
+        # Behind its own: what these don't answer is asked.
+        options["capabilities"] = [*options.get("capabilities", ()), _asking(Approvals(asked.run))]
+        result = await agent.run(asked.given.input, event_stream_handler=listen, **options)
     _count(result.usage, narration)
     return result.output
+
+
+def _asking(approvals: Approvals) -> Any:
+    async def decide(_: Any, requests: DeferredToolRequests) -> DeferredToolResults | None:
+        if not requests.approvals:
+            return None  # what is to be done elsewhere, by nobody that is here
+        found: dict[str, Any] = {}
+        for call in requests.approvals:
+            choice = await approvals.of_call(call.tool_name, call.args or {})
+            denied = ToolDenied(choice.note) if choice.note else ToolDenied()
+            found[call.tool_call_id] = denied if choice == "deny" else ToolApproved()
+        return requests.build_results(approvals=found)
+
+    return HandleDeferredToolCalls(handler=decide)
+
+
+class _Steering:
+    """Guidance goes to the model with the next request, or makes one more, from the first request on."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+        self._context: Any = None
+        self._heeding = ExitStack()
+
+    def __enter__(self) -> "_Steering":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._heeding.close()
+
+    def through(self, context: Any) -> None:
+        """The context of the run, as it is by now."""
+        first, self._context = self._context is None, context
+        if first:
+            self._heeding.enter_context(self._people.heeded_by(self._enqueue))
+
+    def _enqueue(self, text: str) -> str | None:
+        try:
+            self._context.enqueue(text)
+        except UserError as error:
+            return str(error)  # it has ended
+        return None
 
 
 def _pass_on(event: Any, narration: Narration) -> None:

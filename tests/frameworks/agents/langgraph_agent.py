@@ -5,8 +5,10 @@ from typing import Any
 
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
+from langgraph.types import interrupt
 
 
 @tool
@@ -28,7 +30,14 @@ async def hang() -> str:
     return "never"
 
 
-TOOLS = [add, fail, hang]
+@tool
+def wipe(what: str) -> str:
+    """Wipe something, if people allow it."""
+    allowed = interrupt({"question": f"wipe {what}?"})
+    return f"wiped {what}: {allowed}" if allowed else f"kept {what}"
+
+
+TOOLS = [add, fail, hang, wipe]
 
 
 def made(*, model: str = "scripted") -> Any:
@@ -44,7 +53,7 @@ def made(*, model: str = "scripted") -> Any:
     graph.add_edge(START, "think")
     graph.add_conditional_edges("think", tools_condition)
     graph.add_edge("tools", "think")
-    return graph.compile()
+    return graph.compile(checkpointer=InMemorySaver())
 
 
 agent = made()

@@ -25,6 +25,12 @@ async def hang() -> str:
     return "never"
 
 
+@function_tool(needs_approval=True)
+def wipe(what: str) -> str:
+    """Wipe something."""
+    return f"wiped {what}"
+
+
 def made(*, model: str = "scripted") -> Agent:
     """Make one when it is needed."""
     asked = OpenAIChatCompletionsModel(model, AsyncOpenAI())
@@ -33,7 +39,7 @@ def made(*, model: str = "scripted") -> Agent:
         instructions="Be brief.",
         model=asked,
         model_settings=ModelSettings(include_usage=True),
-        tools=[add, fail, hang],
+        tools=[add, fail, hang, wipe],
     )
 
 

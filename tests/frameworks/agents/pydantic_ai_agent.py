@@ -26,6 +26,12 @@ async def hang() -> str:
     return "never"
 
 
+@agent.tool_plain(requires_approval=True)
+def wipe(what: str) -> str:
+    """Wipe something."""
+    return f"wiped {what}"
+
+
 def made(*, model: str = "scripted") -> Agent:
     """Make one when it is needed."""
     return Agent(f"openai-chat:{model}")
