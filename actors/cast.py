@@ -128,5 +128,6 @@ class Cast:
 
 
 def _without_auth(settings: Settings) -> Settings:
-    """Only facades learn the API keys, even as hashes."""
-    return msgspec.structs.replace(settings, auth=type(settings.auth)(mode=settings.auth.mode))
+    """Only facades learn the API keys, even as hashes, and how their traces are sent."""
+    without = type(settings.auth)(mode=settings.auth.mode)
+    return msgspec.structs.replace(settings, auth=without, trace_variables={})

@@ -257,4 +257,5 @@ def _new_record(command: StartRun, given: RunInput, allowed: dict[str, float], n
         owner=command.owner,
         limits=allowed,
         webhook=None if command.webhook is None else Webhook(command.webhook),
+        trace_parent=command.trace_parent,
     )

@@ -225,6 +225,7 @@ class RunRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     priority: int = 0  # a head start in the queue: LOWEST_PRIORITY to HIGHEST_PRIORITY
     on_conflict: str = ""  # what it does in its session (`admission.OnConflict`); "": as "queue"
     session_history: bool = False  # whether it is given what its session's ended runs were given and said
+    trace_parent: str = ""  # of the span of the request that started it
 
 
 class ResponseAsked(msgspec.Struct, frozen=True):

@@ -54,7 +54,8 @@ def load(
     refused += rules.problems(settings, refused)
     if refused:
         raise ConfigError(refused)
-    return settings if settings.state.dir else _with_state_folder(settings, environ)
+    settings = settings if settings.state.dir else _with_state_folder(settings, environ)
+    return _with_variables(settings, environ) if settings.telemetry.traces else settings
 
 
 def _read(
@@ -88,6 +89,11 @@ def _complete(name: str, agent: dict[str, Any], merged: dict[str, Any]) -> dict[
 def _with_state_folder(settings: Settings, environ: Mapping[str, str]) -> Settings:
     folder = str(state_home(environ) / "runward")
     return msgspec.structs.replace(settings, state=msgspec.structs.replace(settings.state, dir=folder))
+
+
+def _with_variables(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    own = {name: text for name, text in environ.items() if name.startswith("OTEL_")}
+    return msgspec.structs.replace(settings, trace_variables=own)
 
 
 def _file_of(layers: list[Layer]) -> str:

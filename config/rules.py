@@ -14,6 +14,8 @@ from .agents import BUILTIN
 from .errors import Problem
 from .sections import AgentSpec, Settings
 
+TRACES_PACKAGE = "opentelemetry-exporter-otlp-proto-http"  # what the extra `otel` brings, besides the SDK
+
 Complaint = tuple[str, str]  # key, message
 Rule = Callable[[Settings], Iterable[Complaint]]
 Reads = tuple[str, ...]  # the keys, or whole sections, that a rule looks at
@@ -131,6 +133,17 @@ def _spawned_below(name: str, settings: Settings) -> set[str]:
     return found
 
 
+def _traces_can_be_sent(settings: Settings) -> Iterator[Complaint]:
+    if not settings.telemetry.traces:
+        return
+    from importlib.metadata import PackageNotFoundError, version  # imported late: few ask for it
+
+    try:
+        version(TRACES_PACKAGE)
+    except PackageNotFoundError:
+        yield "telemetry.traces", 'needs the extra "otel": pip install "runward[otel]"; or say false'
+
+
 def _agent_rules(settings: Settings) -> Iterator[tuple[Reads, Rule]]:
     for name in settings.agents:
         yield (f"agents.{name}",), partial(_agent_is_sound, name)
@@ -171,4 +184,5 @@ RULES: list[tuple[Reads, Rule]] = [
     (("containment.uid_pool", "runs", "agents"), _users_for_all),
     (("runs", "agents"), _default_agent_exists),
     (("agents",), _spawns_are_sound),
+    (("telemetry.traces",), _traces_can_be_sent),
 ]

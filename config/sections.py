@@ -172,6 +172,13 @@ class LogSettings(Section, frozen=True, kw_only=True):
     format: LogFormat = "auto"
 
 
+class TelemetrySettings(Section, frozen=True, kw_only=True):
+    """Traces, by OpenTelemetry (the extra `otel`)."""
+
+    traces: bool = False
+    endpoint: str = ""
+
+
 class ContainmentSettings(Section, frozen=True, kw_only=True):
     """How a run is killed for certain, and what the machine must be able to do."""
 
@@ -258,7 +265,10 @@ class AgentSpec(Section, frozen=True, kw_only=True):
 
 
 class Settings(Section, frozen=True, kw_only=True):
-    """Everything, checked. `origins` tells for each dotted key that is not a default who set it."""
+    """Everything, checked. `origins` tells for each dotted key that is not a default who set it.
+
+    `trace_variables`: OpenTelemetry's own, where there are traces. They may hold a secret: facades alone get them.
+    """
 
     http: HttpSettings = HttpSettings()
     auth: AuthSettings = AuthSettings()
@@ -268,6 +278,7 @@ class Settings(Section, frozen=True, kw_only=True):
     events: EventsSettings = EventsSettings()
     supervision: SupervisionSettings = SupervisionSettings()
     log: LogSettings = LogSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     containment: ContainmentSettings = ContainmentSettings()
     proxy: ProxySettings = ProxySettings()
     webhooks: WebhookSettings = WebhookSettings()
@@ -275,3 +286,4 @@ class Settings(Section, frozen=True, kw_only=True):
     agents: dict[AgentName, AgentSpec] = {}
     config_file: DerivedText = ""
     origins: dict[str, DerivedText] = {}
+    trace_variables: dict[str, DerivedText] = {}

@@ -19,16 +19,19 @@ from ..actors.messages.answers import Pong
 from ..actors.messages.commands import Ping
 from ..actors.messages.with_root import Ready, ShutDown
 from ..actors.roles import LINK_NOTE, FacadeStart
+from ..config.sections import Settings
 from . import auditing, metrics
 from .auth import Keys, OneTimeToken, Sessions
 from .changes import Changes
 from .context import Facade
+from .ended_runs import EndedRuns
 from .feeds import Feeds
 from .figures import FacadeFigures
 from .kept_keys import KeptKeys
 from .link import Link, new_id
 from .presence import Presence
 from .serving import Serving
+from .traces import Traces
 from .webhooks import Deliverer
 
 PING_TIMEOUT_S = 1.0
@@ -73,7 +76,7 @@ async def _live(start: FacadeStart, control: "Control", link: Link) -> None:
     listener = socket.socket(fileno=start.listen_fd)
     facade = _facade(start, link, journal, listener.getsockname()[1])
     link.listen(facade.feeds.hear, facade.feeds.flush, facade.changes.hear)
-    checking = asyncio.ensure_future(_keep_checking(facade, start.webhook_secrets))
+    checking = asyncio.ensure_future(_keep_checking(facade, start))
     serving = Serving(facade, listener)
     try:
         await serving.start()
@@ -83,17 +86,21 @@ async def _live(start: FacadeStart, control: "Control", link: Link) -> None:
     finally:
         checking.cancel()
         await serving.stop(control.grace_s)
+        if facade.traces is not None:
+            await facade.traces.close()
         journal.close()
 
 
-async def _keep_checking(facade: Facade, webhook_secrets: list[bytes]) -> None:
+async def _keep_checking(facade: Facade, start: FacadeStart) -> None:
     async with asyncio.TaskGroup() as checks:
         checks.create_task(metrics.keep_reporting(facade))
         checks.create_task(facade.feeds.keep_checking())
         checks.create_task(facade.changes.keep_checking())
         checks.create_task(facade.presence.keep_checking())
-        if webhook_secrets:
-            checks.create_task(Deliverer(facade, webhook_secrets).keep_delivering())
+        if start.webhook_secrets:
+            checks.create_task(Deliverer(facade, start.webhook_secrets).keep_delivering())
+        if facade.traces is not None and start.index == 1:
+            checks.create_task(EndedRuns(facade, facade.traces).keep_telling())
 
 
 def _facade(start: FacadeStart, link: Link, journal: Reader, port: int) -> Facade:
@@ -118,7 +125,17 @@ def _facade(start: FacadeStart, link: Link, journal: Reader, port: int) -> Facad
         report=start.report,
         figures=FacadeFigures(start.index, start.starts),
         clock=time.monotonic,
+        traces=_traces(settings),
     )
+
+
+def _traces(settings: Settings) -> Traces | None:
+    """Who makes them. Imported late: the library takes 0.2 s, and need not be there."""
+    if not settings.telemetry.traces:
+        return None
+    from .tracing import Tracing
+
+    return Tracing(settings.telemetry.endpoint, settings.trace_variables)
 
 
 async def _journal(folder: Path) -> Reader:

@@ -14,13 +14,13 @@ from ..actors import server_log
 from .auth import Who
 
 
-def _key(name: str) -> Any:
+def request_key(name: str) -> Any:
     """Of something that a request holds; aiohttp has wanted more than a name for that since 3.14."""
     return web.RequestKey(name, object) if hasattr(web, "RequestKey") else name
 
 
-WHO = _key("who")  # a `Who`
-NOTES = _key("notes")
+WHO = request_key("who")  # a `Who`
+NOTES = request_key("notes")
 
 LONGEST_TRACE = 2048  # characters; the end tells what went wrong
 _READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

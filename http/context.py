@@ -17,6 +17,7 @@ from .feeds import Feeds
 from .figures import FacadeFigures
 from .link import Link
 from .presence import Presence
+from .traces import Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Facade:
     report: Report
     figures: FacadeFigures
     clock: Callable[[], float]
+    traces: Traces | None = None  # who makes some, where that is wanted
 
 
 @dataclass(frozen=True, slots=True)

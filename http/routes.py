@@ -166,8 +166,9 @@ ROUTES: tuple[Route, ...] = (
 
 def application(facade: Facade, guard: Guard) -> web.Application:
     """The application of one facade."""
+    outermost = () if facade.traces is None else (facade.traces.middleware,)
     app = web.Application(
-        middlewares=(guard.middleware,), client_max_size=facade.settings.http.max_body_bytes
+        middlewares=(*outermost, guard.middleware), client_max_size=facade.settings.http.max_body_bytes
     )
     app.on_response_prepare.append(guard.on_prepare)
     for route in ROUTES:

@@ -13,7 +13,7 @@ from ..actors import wire
 from ..actors.errors import Refused, RunwardError
 from ..actors.messages.answers import RunAccepted, StopAccepted
 from ..actors.messages.commands import StartRun, StopRun
-from . import accepting, bodies, events, inputs, keyed
+from . import accepting, bodies, events, inputs, keyed, traces
 from .context import Call, answer, find_run, must_act
 from .errors import Problem
 from .link import new_id
@@ -130,6 +130,7 @@ def start_command(call: Call, body: StartBody, key: str | None, body_hash: bytes
         priority=body.priority or 0,
         history=body.history,
         webhook=inputs.webhook(body, settings.webhooks),
+        trace_parent=call.request.get(traces.PARENT, ""),
     )
     try:
         size = len(wire.encode(command))

@@ -27,6 +27,7 @@ class StartRun(Message, frozen=True, tag="start"):
     priority: int = 0
     history: Literal["none", "session"] | None = None
     webhook: str | None = None
+    trace_parent: str = ""  # of the span of the request (W3C Trace Context), where requests have some
 
 
 class StopRun(Message, frozen=True, tag="stop"):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from runward.config.settings import is_loopback
+from runward.config import rules
+from runward.config.settings import describe, is_loopback
 
 from .conftest import LoadText
 from .refusal import refused
@@ -88,3 +89,23 @@ def test_a_rule_is_not_asked_about_a_key_that_was_already_refused(load_text: Loa
 def test_rules_are_asked_beside_mistakes_in_other_keys(load_text: LoadText) -> None:
     with refused("http.port", "auth.mode"):
         load_text("[auth]\nmode = 'none'\n[http]\nhost = '0.0.0.0'\nport = -1\n")
+
+
+def test_traces_without_the_extra_are_refused_by_its_name(
+    load_text: LoadText, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "TRACES_PACKAGE", "a-package-that-nobody-has")
+    with refused("telemetry.traces") as refusal:
+        load_text("[telemetry]\ntraces = true\n")
+    assert 'pip install "runward[otel]"' in refusal.text
+    assert load_text("[telemetry]\ntraces = false\n", {"OTEL_X": "1"}).trace_variables == {}
+
+
+def test_the_variables_of_who_sends_traces_are_handed_on(
+    load_text: LoadText, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "TRACES_PACKAGE", "msgspec")
+    environ = {"OTEL_SERVICE_NAME": "house", "HOTEL": "no", "RUNWARD_TELEMETRY_TRACES": "true"}
+    loaded = load_text("", environ)
+    assert loaded.trace_variables == {"OTEL_SERVICE_NAME": "house"}
+    assert "house" not in describe(loaded)

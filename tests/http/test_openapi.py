@@ -39,7 +39,7 @@ async def test_whoever_has_a_key_is_given_it(facade: Running) -> None:
 def test_every_route_that_is_served_is_described() -> None:
     """If this fails for a route of yours: it is a row of `http/routes.py`, and nothing else makes one."""
     settings = defaults().http
-    facade = SimpleNamespace(settings=SimpleNamespace(http=settings))
+    facade = SimpleNamespace(settings=SimpleNamespace(http=settings), traces=None)
     app = application(cast(Facade, facade), Guard(settings, FacadeFigures(1, 1)))
     served = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource}
     assert {each for each in served if each[0] != "HEAD"} == set(OPERATIONS)

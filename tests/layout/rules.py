@@ -82,6 +82,7 @@ ONLY_IN: dict[str, set[str]] = {
     "dill": {"actors.callables"},
     "langchain_core": {"actors.frameworks.langgraph"},
     "multiprocess": {"actors.spawning"},
+    "opentelemetry": {"http.tracing"},
     "pydantic_ai": {"actors.frameworks.pydantic_ai"},
     "psutil": {"bin"},
     "rich": {"bin"},
