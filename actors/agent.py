@@ -157,15 +157,35 @@ def _inherit_nothing() -> None:
     setattr(weakref.finalize, "_registered_with_atexit", False)  # noqa: B010  # private: not in the stubs
     vars(threading.main_thread())["_native_id"] = threading.get_native_id()  # as threading does after a fork
     atexit.register(logging.shutdown)  # its own registration went with the rest
-    # The zygote's own streams believe to be what the server's stdout was, a file perhaps. Line by line, since
-    # what is in a buffer is lost with a process that is killed.
-    sys.stdout = sys.__stdout__ = _open_stream(1)  # type: ignore[misc]  # Final, for others
-    sys.stderr = sys.__stderr__ = _open_stream(2)  # type: ignore[misc]
-    faulthandler.enable()
+    streams = _streams or prepare_streams()
+    sys.stdout = sys.__stdout__ = streams[0]  # type: ignore[misc]  # Final, for others
+    sys.stderr = sys.__stderr__ = streams[1]  # type: ignore[misc]
+    faulthandler.enable(2)
 
 
-def _open_stream(fd: int) -> TextIOWrapper:
-    return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+_streams: tuple[TextIOWrapper, ...] = ()
+
+
+def prepare_streams() -> tuple[TextIOWrapper, ...]:
+    """In the zygote: make what agents will have for stdout and stderr, which saves each of them 30 pages.
+
+    The zygote's own believe to be what the server's stdout is, a file perhaps; these, a pipe, as an agent's are. Line
+    by line, since what is in a buffer is lost with a process that is killed.
+    """
+    global _streams
+    reads, writes = os.pipe()
+    streams = []
+    for fd in (1, 2):
+        own = os.dup(fd)
+        os.dup2(writes, fd)
+        stream = open(fd, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        streams.append(stream)
+        os.dup2(own, fd)
+        os.close(own)
+    os.close(reads)
+    os.close(writes)
+    _streams = tuple(streams)
+    return _streams
 
 
 def _leave(code: int) -> NoReturn:

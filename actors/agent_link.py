@@ -6,7 +6,7 @@ each small line a thousand bytes: it is full after 280 events, and a flood comes
 
 import os
 import select
-import socket
+from _socket import socket as Socket
 
 import msgspec
 
@@ -26,9 +26,7 @@ UNREAD_REFUSALS_BYTES = 65_536  # an agent that does not listen is told no more 
 class AgentLink:
     """Reads chunks while it is listened to; sends what the agent takes, and keeps the rest until it does."""
 
-    def __init__(
-        self, actor: Actor, link: socket.socket, up_fd: int, heard: Callback, max_batch_bytes: int
-    ) -> None:
+    def __init__(self, actor: Actor, link: Socket, up_fd: int, heard: Callback, max_batch_bytes: int) -> None:
         # Stamped and written out again, a chunk grows; to four times its size is more than events do.
         self._read_at_once = min(READ_AT_ONCE, max(1, max_batch_bytes // 4))
         self._actor = actor

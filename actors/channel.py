@@ -6,8 +6,8 @@ A line is never torn or sent twice, whichever thread writes and wherever SIGTERM
 
 import os
 import select
-import socket
 import threading
+from _socket import socket as Socket  # without what `socket` adds, which an agent would copy
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, Protocol
 
@@ -60,8 +60,8 @@ class Channel:
     """Both directions: a socket down, a pipe up. Writing is for any thread; `controls` has one reader at a time."""
 
     def __init__(self, down_fd: int, up_fd: int) -> None:
-        self._socket = socket.socket(fileno=down_fd)
-        self._socket.set_inheritable(False)
+        self._socket = Socket(fileno=down_fd)
+        os.set_inheritable(down_fd, False)
         self._up_fd = up_fd
         os.set_inheritable(up_fd, False)
         os.set_blocking(up_fd, False)

@@ -2,9 +2,9 @@
 
 import fcntl
 import os
-import socket
 import traceback
-from _socket import socketpair as _socketpair  # without what `socket` adds, which the next fork copies
+from _socket import AF_UNIX, SOCK_STREAM, socketpair
+from _socket import socket as Socket  # not `socket`: what that adds, a fork would copy
 from typing import NoReturn
 
 from . import agent, birth, command, limits, preloading, stack_pipe
@@ -30,7 +30,7 @@ class Lines:
 
     def __init__(self) -> None:
         """Raises OSError."""
-        ours, theirs = _socketpair()
+        ours, theirs = socketpair()
         self.link_fd, self.agents_link_fd = ours.detach(), theirs.detach()
         self._open = [self.link_fd, self.agents_link_fd]
         try:
@@ -70,7 +70,7 @@ class Family:
     def __init__(self, child: linux.Child, lines: Lines, proxy: ProxyLink | None) -> None:
         self.pid = child.pid
         self.pidfd = child.pidfd
-        self.link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, lines.link_fd)
+        self.link = Socket(AF_UNIX, SOCK_STREAM, 0, lines.link_fd)
         self.up_fd = lines.up_fd
         self.out_fd = lines.out_fd
         self.err_fd = lines.err_fd

@@ -14,12 +14,11 @@ from ..config.sections import EventsSettings
 from . import birth, stopping, wire
 from .actor import Actor
 from .agent_link import AgentLink
-from .calling import FunctionCall
+from .asking import call_of
 from .channel import Channel, claim_line
 from .climbing import Climb
 from .containment.reaping import host_pid, reap_dead
 from .ending import ending_of_return, fitted
-from .entrypoints import kind_of
 from .exit_record import Ending
 from .intake import Intake
 from .interruption import Interruption
@@ -27,6 +26,7 @@ from .mailbox import KeyPair, Post
 from .messages.from_run import Events, Exited, Hello
 from .messages.to_run import EventsAcked, ExitAcked, Go
 from .messages.with_agent import Start
+from .people import People
 from .records import ProcessIdentity, RunInput
 from .run import Run
 from .stdio import Stdio
@@ -103,9 +103,10 @@ def _live() -> None:
     with far:
         channel = Channel(near.detach(), up)
         interruption = Interruption()
+        people = People(channel, interruption)
         for agent in (_function, _generator):
-            run = Run("run_", _GIVEN, channel, interruption)
-            call = FunctionCall(agent, kind_of(agent), _GIVEN.input, run, channel, {})
+            run = Run("run_", _GIVEN, channel, interruption, people)
+            call = call_of(agent, _GIVEN, run, channel, {})
             call.perform(interruption)
             ending = fitted(ending_of_return(call, interruption.wished), _LONGEST)
             assert ending.claim is not None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 
 from ..config.sections import AgentSpec
-from . import birth, preloading, proxy_variables, rehearsal, server_log, stack_pipe, warden, wire
+from . import agent, birth, preloading, proxy_variables, rehearsal, server_log, stack_pipe, warden, wire
 from .actor import Actor
 from .containment import rungs
 from .containment.findings import Found
@@ -69,6 +69,8 @@ def main(start: ZygoteStart) -> None:
     supervisor_pidfd = os.pidfd_open(os.getppid())
     rungs.collect_orphans(start.kill_rung)
     stack_pipe.prepare()
+    agent.prepare_streams()
+    own_streams = sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__  # not to be ended by each agent
     preloaded = preloading.preload(start.spec)
     if preloaded.trouble is not None:
         give_up_preload(start.control_fd, start.name, preloaded.trouble)
@@ -86,7 +88,7 @@ def main(start: ZygoteStart) -> None:
     warnings = [*preloaded.warnings, *walls.warnings, *_network_warnings(start, walls)]
     ready = ZygoteReady(os.getpid(), warnings, start.kill_rung, [*walls.names], [*missing])
     Zygote(start, supervisor_pidfd, walls, proxying, ready).run()
-    del filling  # not before
+    del filling, own_streams  # not before
 
 
 def _walls(start: ZygoteStart) -> tuple[Walls, tuple[str, ...]]:

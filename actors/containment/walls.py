@@ -10,6 +10,7 @@ import os
 import platform
 import socket
 import struct
+from _socket import socket as _Socket  # without what `socket` adds, which an agent would copy
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
@@ -181,8 +182,9 @@ def _become(uid: int) -> None:
 
 def _network_up(gate_fd: int | None) -> None:
     """Have a loopback, and nothing else but, where there is a proxy, what hands connections to it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as any_socket:
-        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, _LOOPBACK_UP)
+    any_socket = _Socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    fcntl.ioctl(any_socket, _SIOCSIFFLAGS, _LOOPBACK_UP)
+    any_socket.close()
     if gate_fd is not None:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as listening:
             listening.bind(("127.0.0.1", proxy_variables.PORT))
