@@ -5,10 +5,14 @@ whatever the other walls do.
 """
 
 import errno
-import hashlib
 from collections.abc import Iterable
 
 from ...config.sections import Settings
+
+try:  # as `random` does: `hashlib` brings OpenSSL, which each fork of a zygote would map
+    from _sha256 import sha256  # type: ignore[import-not-found]  # no stubs; gone with 3.12
+except ImportError:
+    from hashlib import sha256
 
 # systemd's UIDS-GIDS: from here on to 2147352575 ids are nobody's, on any distribution.
 _FIRST_OF_NOBODYS, _BLOCK, _BLOCKS = 1_879_048_192, 4096, 65_000
@@ -22,7 +26,7 @@ def range_of(settings: Settings, state_dir: str) -> tuple[int, int]:
     if settings.containment.uid_pool:
         first, _, last = settings.containment.uid_pool.partition("-")
         return int(first), int(last)
-    pick = int.from_bytes(hashlib.sha256(state_dir.encode()).digest()[:8], "big") % _BLOCKS
+    pick = int.from_bytes(sha256(state_dir.encode()).digest()[:8], "big") % _BLOCKS
     first_id = _FIRST_OF_NOBODYS + pick * _BLOCK
     return first_id, first_id + max(_BLOCK, settings.runs.max_live + 1) - 1
 

@@ -5,7 +5,6 @@ not there for a run, whatever its mode.
 """
 
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -181,5 +180,7 @@ def _own(spec: AgentSpec) -> Iterator[str]:
     if spec.import_root:
         yield spec.import_root
     if spec.command:
-        yield shutil.which(spec.command[0]) or spec.command[0]
+        from shutil import which  # with four libraries, which each fork of another agent's zygote would map
+
+        yield which(spec.command[0]) or spec.command[0]
         yield from (argument for argument in spec.command[1:] if os.path.isabs(argument))
