@@ -69,7 +69,8 @@ class Kind(StrEnum):
 
 LOWEST_PRIORITY, HIGHEST_PRIORITY = -10, 10
 
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # what a JSON client still tells apart
+HIGHEST_COUNT = 2**53  # what a JSON client still tells apart
+Count = Annotated[int, msgspec.Meta(ge=0, le=HIGHEST_COUNT)]
 
 
 class LimitReason(StrEnum):

@@ -6,7 +6,7 @@ The rule that makes it simple: a run that has live children has not ended, so ab
 from collections.abc import Iterator
 
 from ..config.sections import RunsSettings
-from .records import Usage
+from .records import HIGHEST_COUNT, Usage
 
 
 class Trees:
@@ -69,11 +69,11 @@ class Trees:
 
 
 def added(one: Usage | None, other: Usage | None) -> Usage | None:
-    """The sum; None where nobody counted."""
+    """The sum; None where nobody counted. Agents count, so it may be as high as they like: a record holds no more."""
     if one is None or other is None:
         return one or other
     return Usage(
-        one.input_tokens + other.input_tokens,
-        one.output_tokens + other.output_tokens,
-        one.total_tokens + other.total_tokens,
+        min(one.input_tokens + other.input_tokens, HIGHEST_COUNT),
+        min(one.output_tokens + other.output_tokens, HIGHEST_COUNT),
+        min(one.total_tokens + other.total_tokens, HIGHEST_COUNT),
     )

@@ -1,8 +1,9 @@
 """Which live runs stand below which, how far a tree may grow, and what its runs used."""
 
+import msgspec
 import pytest
 
-from runward.actors.records import Usage
+from runward.actors.records import HIGHEST_COUNT, Usage
 from runward.actors.trees import Trees, added
 from runward.config.sections import RunsSettings
 
@@ -61,3 +62,10 @@ def test_usage_is_added_where_there_is_any() -> None:
     assert added(None, None) is None
     assert added(Usage(1, 2, 3), None) == added(None, Usage(1, 2, 3)) == Usage(1, 2, 3)
     assert added(Usage(1, 2, 3), Usage(10, 20, 30)) == Usage(11, 22, 33)
+
+
+def test_usage_that_agents_count_as_high_as_they_like_is_read_again() -> None:
+    most = Usage(HIGHEST_COUNT, HIGHEST_COUNT, HIGHEST_COUNT)
+    used = added(added(Usage(1, 2, 3), most), most)
+    assert used == most
+    assert msgspec.convert(msgspec.to_builtins(used), Usage) == used
