@@ -7,10 +7,13 @@ depth nor their number is trusted. A path is bytes here, as the kernel has it; `
 import os
 import stat
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 KEPT = "kept"  # in the state folder; one folder a run below it, made by `work_folders`
 DEEPEST = 64
+MOST_LOOKED_AT = 100_000  # entries of any kind: links and empty folders take time, too
+MOST_PATH_BYTES = 4_194_304  # of all paths of a listing: each may have as many names as it is deep
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO would be waited for otherwise
 
@@ -24,7 +27,9 @@ class KeptFile(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """`complete`: whether that is all; not if there are more than were wanted, deeper ones, or unreadable folders."""
+    """`complete`: whether that is all; not if there are more than were wanted or can be told at once, deeper ones, or
+    unreadable folders.
+    """
 
     files: list[KeptFile]
     complete: bool
@@ -43,8 +48,10 @@ def listed(state_dir: str, run_id: str, most: int) -> Listing | None:
         return None
     walk = _Walk()
     files: list[KeptFile] = []
+    path_bytes = 0
     for file in walk.below(top, b"", 0):
-        if len(files) == most:
+        path_bytes += len(file.path)
+        if len(files) == most or path_bytes > MOST_PATH_BYTES:
             return Listing(files, False)
         files.append(file)
     return Listing(files, walk.complete)
@@ -83,11 +90,12 @@ class _Walk:
 
     def __init__(self) -> None:
         self.complete = True
+        self._left = MOST_LOOKED_AT
 
     def below(self, folder: int, way: bytes, depth: int) -> Iterator[KeptFile]:
         """The files below this folder, whose descriptor is closed at the end."""
         try:
-            for name in sorted(map(os.fsencode, os.listdir(folder))):
+            for name in sorted(self._names(folder)):
                 found = _looked_at(folder, name)
                 if found is None:
                     continue
@@ -97,6 +105,16 @@ class _Walk:
                     yield from self._deeper(folder, name, way, depth)
         finally:
             os.close(folder)
+
+    def _names(self, folder: int) -> list[bytes]:
+        """What is in it, as far as it is looked at: nobody knows how much that is until it is read."""
+        with os.scandir(folder) as entries:
+            names = [os.fsencode(entry.name) for entry in islice(entries, self._left + 1)]
+        if len(names) > self._left:
+            self.complete = False
+            names = names[: self._left]
+        self._left -= len(names)
+        return names
 
     def _deeper(self, folder: int, name: bytes, way: bytes, depth: int) -> Iterator[KeptFile]:
         if depth == DEEPEST:

@@ -91,3 +91,34 @@ def test_more_files_than_wanted_and_deeper_ones_are_admitted(kept: Path) -> None
         deep.mkdir()
     (deep / "file").write_text("")
     assert (len(paths(kept)), is_complete(kept)) == (5, False)
+
+
+def test_what_is_looked_at_is_bounded_whatever_it_is(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_files, "MOST_LOOKED_AT", 6)
+    for number in range(5):
+        (kept / f"folder{number}").mkdir()
+    (kept / "z").write_text("")
+    assert (paths(kept), is_complete(kept)) == ([b"z"], True)
+    (kept / "folder0" / "file").write_text("")
+    assert (paths(kept), is_complete(kept)) == ([b"z"], False)
+    for number in range(5):
+        (kept / f"link{number}").symlink_to("z")
+    found = kept_files.listed(str(kept.parents[1]), RUN, 1000)
+    assert found is not None
+    assert not found.complete
+
+
+def test_the_paths_of_a_listing_are_no_longer_together_than_can_be_told(kept: Path) -> None:
+    here = os.open(kept, os.O_RDONLY)
+    for _ in range(40):
+        os.mkdir(b"\xff" * 255, dir_fd=here)
+        below = os.open(b"\xff" * 255, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    for number in range(500):
+        os.close(os.open(b"%d" % number, os.O_CREAT, dir_fd=here))
+    os.close(here)
+    found = paths(kept)
+    assert 0 < len(found) < 500
+    assert sum(map(len, found)) <= kept_files.MOST_PATH_BYTES
+    assert not is_complete(kept)
