@@ -3,14 +3,14 @@
 Two ways to be somebody: `Authorization: Bearer KEY`, or the signed cookie that `POST /v1/session` gives a
 browser. The cookie holds name, role and expiry, signed with the server's secret; nothing is kept here, so
 every facade knows it, and it ends with its expiry, with the secret, or when its key is taken out of the
-configuration.
+configuration, or replaced there by another of the same name.
 """
 
 import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -23,11 +23,15 @@ READ, RUN, OPERATE = "read", "run", "operate"
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Somebody with a role. `ambient`: his browser proves it by itself, whichever page asks."""
+    """Somebody with a role. `ambient`: his browser proves it by itself, whichever page asks.
+
+    `key_hash`: of his key; "" for who needs none.
+    """
 
     name: str
     role: str
     ambient: bool = False
+    key_hash: str = field(default="", repr=False)
 
     @property
     def may_act(self) -> bool:
@@ -70,12 +74,16 @@ class Keys:
         found = None
         for key in self._keys:
             if hmac.compare_digest(key.hash.encode(), given):
-                found = Who(key.name, key.role)
+                found = Who(key.name, key.role, key_hash=key.hash)
         return found
 
     def has(self, who: Who) -> bool:
-        """Whether somebody of this name and role is still configured."""
-        return any((key.name, key.role) == (who.name, who.role) for key in self._keys)
+        """Whether somebody of this name and role is still configured, with the same key."""
+        return any((key.name, key.role, key.hash) == (who.name, who.role, who.key_hash) for key in self._keys)
+
+    def hashes_of(self, name: str, role: str) -> list[str]:
+        """The hashes of the keys of this name and role."""
+        return [key.hash for key in self._keys if (key.name, key.role) == (name, role)]
 
 
 class OneTimeToken:
@@ -107,6 +115,7 @@ class _Claims(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_field
     name: str
     role: str
     expires_at: float
+    key_mark: str = ""
 
 
 class Sessions:
@@ -121,7 +130,7 @@ class Sessions:
 
     def issue(self, who: Who) -> tuple[str, float]:
         """A cookie's value for `who`, and when it expires (Unix seconds)."""
-        claims = _Claims(who.name, who.role, self._now() + self._session_s)
+        claims = _Claims(who.name, who.role, self._now() + self._session_s, self._mark(who.key_hash))
         payload = base64.urlsafe_b64encode(msgspec.json.encode(claims))
         return f"{payload.decode()}.{self._signature(payload)}", claims.expires_at
 
@@ -132,8 +141,18 @@ class Sessions:
             return None
         claims = self._decoder.decode(base64.urlsafe_b64decode(payload))
         who = Who(claims.name, claims.role, ambient=True)
-        known = who.name == LINK.name or self._keys.has(who)
-        return who if known and claims.expires_at > self._now() else None
+        if claims.expires_at <= self._now():
+            return None
+        if who.name == LINK.name:
+            return who
+        # A key that was replaced takes its sessions along: whoever it leaked to may have begun them.
+        hashes = self._keys.hashes_of(who.name, who.role)
+        own = [key_hash for key_hash in hashes if hmac.compare_digest(claims.key_mark, self._mark(key_hash))]
+        return replace(who, key_hash=own[0]) if own else None
+
+    def _mark(self, key_hash: str) -> str:
+        """What stands for a key in a cookie, from which its hash can't be guessed."""
+        return hmac.digest(self._secret, b"runward key\0" + key_hash.encode(), "sha256").hex()[:32]
 
     def _signature(self, payload: bytes) -> str:
         mac = hmac.digest(self._secret, b"runward session\0" + payload, "sha256")

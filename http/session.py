@@ -1,6 +1,6 @@
 """`/v1/session`: a browser, which can't send a key with `EventSource`, trades it for a cookie."""
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from . import bodies, callers
 from .auditing import WHO
@@ -21,6 +21,8 @@ async def show(request: web.Request, facade: Facade) -> web.Response:
 
 async def begin(request: web.Request, facade: Facade) -> web.Response:
     """`POST /v1/session`: with the key as bearer or in the body, or with the one-time token of the link."""
+    if hdrs.ORIGIN in request.headers:  # else another page could have its reader be somebody else
+        callers.check_same_origin(request, facade.settings.http.cors_origins)
     raw = await bodies.read(request, facade.settings.http.body_timeout_s)
     body, ignored = bodies.decode_optional(raw, SessionBody)
     who = request[WHO] = _proven(request, facade, body)

@@ -1,6 +1,7 @@
 """Who may do what: keys and roles over a real port, cookies and tokens as values."""
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -122,8 +123,8 @@ async def test_no_answer_holds_a_key(facade: Running) -> None:
 
 # ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-ALICE = Who("alice", "run")
 ALICES_KEY = ApiKey("alice", "run", hash_of("secret"))
+ALICE = Who("alice", "run", key_hash=ALICES_KEY.hash)
 
 
 class Clock:
@@ -152,7 +153,7 @@ def test_a_cookie_is_its_holders_until_it_expires() -> None:
     room = sessions(clock, ALICES_KEY)
     cookie, expires_at = room.issue(ALICE)
     assert expires_at == 1060.0
-    assert room.holder_of(cookie) == Who("alice", "run", ambient=True)
+    assert room.holder_of(cookie) == replace(ALICE, ambient=True)
     clock.now = 1060.0
     assert room.holder_of(cookie) is None
 
@@ -164,6 +165,14 @@ def test_a_cookie_ends_with_its_key_its_role_or_the_secret() -> None:
     assert sessions(clock, ApiKey("alice", "operate", ALICES_KEY.hash)).holder_of(cookie) is None
     assert sessions(clock, ALICES_KEY, secret=b"t").holder_of(cookie) is None
     assert sessions(clock, ALICES_KEY).holder_of(cookie) is not None
+
+
+def test_a_cookie_ends_when_another_key_of_the_same_name_and_role_is_made() -> None:
+    clock = Clock()
+    cookie, _ = sessions(clock, ALICES_KEY).issue(ALICE)
+    assert sessions(clock, ApiKey("alice", "run", hash_of("another"))).holder_of(cookie) is None
+    assert not Keys([ApiKey("alice", "run", hash_of("another"))]).has(ALICE)
+    assert Keys([ALICES_KEY]).has(ALICE)
 
 
 def test_no_changed_cookie_is_believed() -> None:

@@ -168,6 +168,16 @@ async def test_the_link_makes_an_operator_once(facade: Running, supervisor: Fake
     assert (again.status, again.code) == (401, "invalid_api_key")
 
 
+@pytest.mark.parametrize("site", ["same-site", "cross-site"])
+async def test_no_other_page_has_its_reader_be_somebody_else(facade: Running, site: str) -> None:
+    theirs = {"Origin": "http://127.0.0.1:1", "Sec-Fetch-Site": site}
+    answer = await begin(facade, json={"key": key_of("alice")}, headers=theirs)
+    assert (answer.status, answer.code) == (403, "cross_site_request")
+    assert "Set-Cookie" not in answer.headers
+    own = {"Origin": "http://127.0.0.1:1", "Sec-Fetch-Site": "same-origin"}
+    assert (await begin(facade, json={"key": key_of("alice")}, headers=own)).status == 200
+
+
 @pytest.mark.parametrize("body", [{}, {"key": "wrong"}, {"token": "wrong"}, {"key": ""}, {"token": ""}])
 async def test_no_session_for_nothing(facade: Running, body: dict[str, str]) -> None:
     answer = await begin(facade, json=body)
