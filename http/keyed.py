@@ -15,6 +15,7 @@ from .errors import Problem
 from .parameters import Parameter
 
 HEADER = "Idempotency-Key"
+_LONG = 1e21
 REPLAYED = {"Idempotency-Replayed": "true"}
 KEY = Parameter[str](
     HEADER,
@@ -40,5 +41,6 @@ def body_hash(body: bytes) -> bytes:
 
 
 def _number(text: str) -> float:
+    """As an integer only where that is not longer (RFC 8785 has 1e21, too): 1e308 would have 309 digits."""
     number = float(text)
-    return int(number) if number.is_integer() else number
+    return int(number) if number.is_integer() and abs(number) < _LONG else number

@@ -1,5 +1,7 @@
 """Idempotency keys: which are keys, and which bodies are the same body."""
 
+import tracemalloc
+
 import pytest
 
 from runward.actors.messages.answers import Refusal
@@ -14,6 +16,7 @@ SAME = [
     (b'{"a":1,"b":[{"c":2,"d":3}]}', b' { "b" : [ {"d":3, "c":2} ], "a" : 1 } '),
     (b'{"a":1}', b'{"a":1.0}'),
     (b'{"a":100}', b'{"a":1e2}'),
+    (b'{"a":1e300}', b'{"a":10e299}'),
     (b'{"a":0}', b'{"a":-0.0}'),
     (b'{"a":"\xc3\xa9/"}', b'{"\\u0061":"\\u00e9\\/"}'),
     (b'{"a":1}', b'{"a":2,"a":1}'),
@@ -37,6 +40,17 @@ def test_bodies_that_say_the_same_are_the_same(one: bytes, other: bytes) -> None
 @pytest.mark.parametrize(("one", "other"), DIFFERENT)
 def test_bodies_that_say_something_else_are_not(one: bytes, other: bytes) -> None:
     assert keyed.body_hash(one) != keyed.body_hash(other)
+
+
+def test_a_small_body_is_not_made_a_large_one() -> None:
+    body = b'{"a":[%b]}' % b",".join([b"1e308"] * 10_000)
+    tracemalloc.start()
+    try:
+        keyed.body_hash(body)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 50 * len(body)  # written out, a number has 309 digits, and all of them are held twice
 
 
 @pytest.mark.parametrize(
