@@ -45,10 +45,22 @@ async def _resumption(graph: Any, config: RunnableConfig, approvals: Approvals) 
     return Command(resume=answers) if answers else None
 
 
-async def _answered(question: Any, approvals: Approvals) -> str | bool:
-    """What people wrote, or True; False if they denied it."""
+async def _answered(question: Any, approvals: Approvals) -> Any:
+    """What people wrote, or True; False if they denied it. LangChain's middleware has words of its own."""
+    match question:
+        case {"action_requests": [*calls]}:
+            return {"decisions": [await _decision(call["name"], call["args"], approvals) for call in calls]}
+        case {"type": "tool_approval", "name": tool, "args": arguments}:
+            return await _decision(tool, arguments, approvals)
     choice = await approvals.of(question)
     return choice != "deny" and (choice.note or True)
+
+
+async def _decision(tool: str, arguments: Any, approvals: Approvals) -> dict[str, str]:
+    choice = await approvals.of_call(tool, arguments)
+    if choice != "deny":
+        return {"type": "approve"}
+    return {"type": "reject", "message": choice.note} if choice.note else {"type": "reject"}
 
 
 def _config(asked: Asked) -> RunnableConfig:

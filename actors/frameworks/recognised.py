@@ -30,6 +30,7 @@ _BY_BASE = {base: framework for framework in _FRAMEWORKS for base in framework.b
 _EXTRAS = {
     "pydantic_ai": "pydantic-ai",
     "langgraph": "langgraph",
+    "langchain": "langgraph",
     "langchain_core": "langgraph",
     "langchain_openai": "langgraph",
     "agents": "openai-agents",

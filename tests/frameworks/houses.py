@@ -20,11 +20,12 @@ def python() -> str:
 
 
 def agents(reaching: dict[str, Any]) -> dict[str, Any]:
-    """One of each framework, and one that is made when it is needed."""
+    """One of each framework, and one that is made when it is needed; and one of LangChain, which is a graph too."""
     found: dict[str, Any] = {}
     for name, file in FILES.items():
         found[name] = {"entrypoint": f"{AGENTS / file}.py:agent", **reaching}
         found[f"{name}_made"] = {"entrypoint": f"{AGENTS / file}.py:made", **reaching}
+    found["langchain"] = {"entrypoint": f"{AGENTS / 'langchain_agent'}.py:agent", **reaching}
     return found
 
 

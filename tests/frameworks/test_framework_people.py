@@ -9,7 +9,7 @@ from ..support.server import Server
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1000)]
 
 WIPE = 'call wipe {"what": "it"}'
-that_asks = pytest.mark.parametrize("framework", ["langgraph", "openai_agents", "pydantic_ai"])
+that_asks = pytest.mark.parametrize("framework", ["langchain", "langgraph", "openai_agents", "pydantic_ai"])
 
 
 @pytest.fixture
@@ -35,6 +35,7 @@ def _named(events: list[Json], name: str) -> list[Json]:
 @pytest.mark.parametrize(
     ("framework", "output"),
     [
+        ("langchain", "done: wiped it"),
         ("langgraph", "done: wiped it: True"),
         ("openai_agents", "done: wiped it"),
         ("pydantic_ai", "done: wiped it"),
@@ -51,7 +52,7 @@ def test_what_people_allow_is_done(client: Client, framework: str, output: str) 
     assert not any(event["error"] for event in _named(events, "tool.completed"))
 
 
-@pytest.mark.parametrize("framework", ["openai_agents", "pydantic_ai"])
+@pytest.mark.parametrize("framework", ["langchain", "openai_agents", "pydantic_ai"])
 def test_people_see_which_tool_would_be_called_with_what(client: Client, framework: str) -> None:
     events, _ = _answered(client, client.start(framework, WIPE), choice="session")
     (asked,) = _named(events, "approval.request")
@@ -69,6 +70,7 @@ def test_people_see_what_a_graph_asks(client: Client) -> None:
 @pytest.mark.parametrize(
     ("framework", "output"),
     [
+        ("langchain", "done: User rejected the tool call for `wipe` with reason: it is needed"),
         ("langgraph", "done: kept it"),
         ("openai_agents", "done: it is needed"),
         ("pydantic_ai", "done: it is needed"),
@@ -77,7 +79,7 @@ def test_people_see_what_a_graph_asks(client: Client) -> None:
 def test_what_people_deny_is_not_done(client: Client, framework: str, output: str) -> None:
     events, run = _answered(client, client.start(framework, WIPE), choice="deny", note="it is needed")
     assert (run["status"], run["output"]) == ("completed", output), run
-    if framework != "langgraph":  # there the tool itself is told, and returns
+    if framework not in ("langchain", "langgraph"):  # there the tool is not called; or is told, and returns
         assert [event["error"] for event in _named(events, "tool.completed")] == [True]
 
 
