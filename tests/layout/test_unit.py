@@ -5,6 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from runward.config import places, where
+
 from .sources import CHECKOUT
 
 UNIT = (CHECKOUT / "config" / "runward.service").read_text()
@@ -43,6 +45,15 @@ def test_the_container_starts_what_the_command_line_has() -> None:
     command = re.findall(r'"([^"]+)"', CONTAINER.partition('CMD ["serve"')[2])
     options = re.findall(r"--[a-z]+", " ".join(command))
     serve = (CHECKOUT / "bin" / "serve.py").read_text()
-    assert options == ["--host", "--state", "--config"]
+    assert options == ["--host"]
     for option in options:
         assert re.search(rf"^    {option[2:]}: ", serve, re.MULTILINE), option
+
+
+def test_server_and_commands_in_the_container_mean_its_volume_and_its_file() -> None:
+    [told] = re.findall(r"^ENV (.+)$", CONTAINER, re.MULTILINE)
+    environ = dict(each.split("=") for each in told.split())
+    assert re.findall(r"^VOLUME (\S+)$", CONTAINER, re.MULTILINE) == [str(where.state_dir(environ))]
+    found = places.find_file(None, environ)
+    assert found is not None
+    assert f"touch {found[0]}" in CONTAINER
