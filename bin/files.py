@@ -14,7 +14,7 @@ from .columns import columns
 from .naming import find
 from .outcome import CommandError, ExitCode, print_json
 from .server import connect
-from .terminal import one_line, say, whisper
+from .terminal import TamedBytes, one_line, say, whisper
 
 HEADER = ("SIZE", "AGE", "PATH")
 
@@ -36,7 +36,7 @@ def files(
     if into is not None:
         _copy(client, wanted, into)
     elif path is not None:
-        client.fetch(wanted[0], sys.stdout.buffer)
+        client.fetch(wanted[0], TamedBytes() if sys.stdout.isatty() else sys.stdout.buffer)
         sys.stdout.buffer.flush()
     elif as_json:
         print_json(

@@ -4,11 +4,13 @@ The same error reaches a person on stderr and, under `--json`, a program on stdo
 """
 
 import json
+import re
 import sys
 from enum import IntEnum
 from typing import Any
 
 from ..http.api_errors import ApiError, ClientError, ServerUnreachable
+from .terminal import CONTROL
 
 
 class ExitCode(IntEnum):
@@ -74,5 +76,11 @@ def complain(error: CommandError, as_json: bool) -> None:
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on one line of stdout, at once: whoever reads at a pipe's other end waits."""
-    print(json.dumps(document, ensure_ascii=False), flush=True)
+    """One JSON document on one line of stdout, at once: whoever reads at a pipe's other end waits.
+
+    What a terminal would obey and JSON leaves as it is (U+009B begins a sequence as ESC [ does) is escaped.
+    """
+    text = json.dumps(document, ensure_ascii=False)
+    if not text.isascii():
+        text = re.sub(CONTROL, lambda found: f"\\u{ord(found[0]):04x}", text)
+    print(text, flush=True)

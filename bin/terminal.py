@@ -4,10 +4,12 @@ What an agent says is untrusted, and a terminal obeys escape sequences: there th
 Into a file or a pipe the text goes as it is.
 """
 
+import codecs
 import os
 import re
 import sys
-from typing import TextIO
+from io import BytesIO
+from typing import Any, TextIO
 
 CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
@@ -75,3 +77,17 @@ class Output:
         """Close the line that the agent left open."""
         if self._in_line:
             self.write("\n")
+
+
+class TamedBytes(BytesIO):
+    """A file that shows on stdout, a terminal, what is written to it, and keeps nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        self._output = Output()
+
+    def write(self, block: Any, /) -> int:
+        """Shown at once."""
+        self._output.write(self._decoder.decode(bytes(block)))
+        return len(block)
