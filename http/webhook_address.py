@@ -6,6 +6,8 @@ a connection is made, since a name may lead elsewhere by then.
 
 import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import ip_address
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -17,6 +19,7 @@ from ..config.allowed_hosts import is_name
 from ..config.sections import WebhookSettings
 
 KEY = "webhooks.allow"
+LOOKUPS_AT_ONCE = 4
 LONGEST = 2048
 
 
@@ -88,13 +91,17 @@ class JudgingResolver(AbstractResolver):
 
     def __init__(self, allowed: Reachable) -> None:
         self._allowed = allowed
+        # Threads of their own: a name whose servers are silent holds one for long, and the loop's are few.
+        self._threads = ThreadPoolExecutor(LOOKUPS_AT_ONCE, "webhook names")
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Those; raises OSError if there are none."""
         loop = asyncio.get_running_loop()
-        infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        infos = await loop.run_in_executor(
+            self._threads, partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        )
         found: list[ResolveResult] = []
         refused = f"{host} leads nowhere"
         for kind, _, protocol, _, where in infos:
@@ -118,4 +125,5 @@ class JudgingResolver(AbstractResolver):
         return found
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Look nothing up any more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -4,11 +4,15 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import socket
+import threading
 
 import pytest
 
 from runward.config.sections import WebhookSettings
 from runward.http import signing, webhook_address
+
+from ..support.waiting import AT_LAST_S
 
 ALLOWED = WebhookSettings(allow=("hook.example", "*.inner.example:8443", "127.0.0.1:9000", "[::1]:9000"))
 
@@ -87,6 +91,29 @@ def test_a_name_leads_only_to_addresses_that_are_listed_or_everybodys() -> None:
     found = asyncio.run(webhook_address.JudgingResolver(listed).resolve("localhost", 80))
     assert {each["host"] for each in found} <= {"127.0.0.1", "::1"}
     assert found
+
+
+def test_names_that_nobody_answers_for_hold_up_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+
+    def silent(*_: object) -> list[object]:
+        answered.wait(AT_LAST_S)
+        return []
+
+    async def many() -> None:
+        resolver = webhook_address.JudgingResolver(webhook_address.reachable(WebhookSettings(allow=("*",))))
+        lookups = [asyncio.ensure_future(resolver.resolve(f"h{n}.example", 80)) for n in range(40)]
+        try:
+            await asyncio.sleep(0)
+            async with asyncio.timeout(AT_LAST_S / 2):
+                assert await asyncio.to_thread(int, "7") == 7
+        finally:
+            answered.set()
+            await asyncio.gather(*lookups, return_exceptions=True)
+            await resolver.close()
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    asyncio.run(many())
 
 
 def test_each_secret_signs_id_time_and_body() -> None:
