@@ -133,7 +133,7 @@ def test_a_function_may_make_the_agent(house: Server, client: Client, framework:
 @every_framework
 def test_a_kill_in_mid_turn_hurts_nobody_else(house: Server, client: Client, framework: str) -> None:
     with house.without_leftovers():
-        victim = _begun(client, framework, "slow 1000 0.05")
+        victim = _begun(client, framework, "slow 100000 0.05")
         siblings = [_begun(client, framework, "slow 40 0.1") for _ in range(2)]
         os.kill(client.run(victim)["process"]["pid"], signal.SIGKILL)
         run = client.ended(victim)
