@@ -73,18 +73,19 @@ def layout(context: Context) -> Outcome:
 
 
 def tests(context: Context) -> Outcome:
-    """All other tests; without --slow in four processes, for much of the time is waited for."""
+    """All other tests; without --slow in five processes, for much of the time is waited for."""
     if context.slow:  # among which are measurements, and they want the machine for themselves
         return pytest(context, {"tests": ["tests", "--ignore=tests/layout"]})
     others = [f"--ignore={folder}" for folder in ["tests/layout", *chain(*APART.values())]]
     return pytest(context, {"parts": ["tests", *others], **APART})
 
 
-# Each about a quarter of the time that all take.
+# Each takes about as long as what is left. Where time is only waited for, the others have the processors.
 APART = {
-    "acceptance": ["tests/acceptance", "tests/embedding"],
+    "acceptance": ["tests/acceptance"],
     "tree": ["tests/tree"],
-    "hostile": ["tests/hostile", "tests/bin"],
+    "hostile": ["tests/hostile", "tests/chaos", "tests/soak"],
+    "faults": ["tests/faults", "tests/bin", "tests/embedding"],
 }
 
 
