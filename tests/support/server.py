@@ -119,7 +119,9 @@ class Server:
     def holdings(self) -> dict[str, Counter[str]]:
         """The descriptors of root, supervisor and facades, less the two that each live zygote costs."""
         family = census.below(self.pid)
-        zygotes = sum(each.role == "zygote" for each in family)
+        own = {self.pid} | {each.pid for each in family if each.role == "supervisor"}
+        # What a zygote has just forked bears its name, and a dead one too.
+        zygotes = sum(each.role == "zygote" and each.parent in own and each.state != "Z" for each in family)
         held = {"runward: root": census.descriptors(self.pid)}
         for each in family:
             if each.role in ("supervisor", "facade"):
