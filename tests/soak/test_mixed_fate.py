@@ -76,7 +76,7 @@ class Found(NamedTuple):
     [
         pytest.param(Bounds(first=200, runs=1000, kept=100, growth=0.05, slack_bytes=2 * MIB), id="thousand"),
         # After 1,000 runs libraries are still warming up (page cache, allocators): most of what comes then comes
-        # within the next 1,500. Measured on a busy machine: the supervisor +5.8 %, its facade +3.4 %, root nothing.
+        # within the next 1,500. Measured on a busy machine: the supervisor +1.7 %, its facade +4.0 %, root nothing.
         pytest.param(
             Bounds(first=1000, runs=10_000, kept=500, growth=0.05, slack_bytes=MIB // 2), id="ten-thousand"
         ),
