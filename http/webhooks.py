@@ -148,7 +148,7 @@ class Deliverer:
             url, data=body, headers=headers, allow_redirects=False, ssl=secured
         ) as response:
             await response.content.read(_READ_BYTES)
-            if response.ok and response.status < 300:
+            if 200 <= response.status < 300:
                 return None, False
             return f"it answered {response.status}", response.status == _GONE
 
@@ -161,5 +161,7 @@ def _host(record: RunRecord) -> str:
 def _words(error: BaseException, timeout_s: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout_s:g} s"
+    if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
+        return "what it answered is not HTTP"  # aiohttp quotes that, and the URL with its query
     cause = error.__cause__ if isinstance(error.__cause__, webhook_address.WebhookRefused) else error
     return str(cause) or type(cause).__name__

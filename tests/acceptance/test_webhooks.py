@@ -137,6 +137,18 @@ def test_a_receiver_that_is_gone_and_one_that_leads_elsewhere_are_not_followed(
     assert (told.of("runward_webhooks_waiting"), told.of("runward_webhooks_oldest_seconds")) == (0, 0)
 
 
+def test_nothing_that_a_receiver_says_is_told_nor_the_secret_in_the_url(
+    server: Server, receiver: Receiver
+) -> None:
+    client = server.client
+    run_id = client.start("echo", "x", webhook={"url": f"{receiver.url}/banner/x?token=secret"})
+    until(lambda: client.run(run_id)["webhook"]["tries"] >= 1, AT_LAST_S, "a try")
+    webhook = client.run(run_id)["webhook"]
+    assert webhook["error"] == "what it answered is not HTTP"
+    assert "secret" not in json.dumps(webhook)
+    assert client.ask("DELETE", f"/v1/runs/{run_id}").status == 204
+
+
 def test_who_shows_a_certificate_that_this_machine_trusts_is_told_and_a_stranger_is_not(
     server: Server, trusted: Receiver, stranger: Receiver
 ) -> None:

@@ -25,7 +25,8 @@ class Received(NamedTuple):
 
 class Receiver:
     """Paths: `/ok/…`; `/after/N/…` is 500 for the first N times; `/hold/…` waits, the first time, until it is let go;
-    `/gone/…` is 410; `/away/…` is a redirect to `/ok/away`; `/never/…` is 500."""
+    `/gone/…` is 410; `/away/…` is a redirect to `/ok/away`; `/never/…` is 500;
+    `/banner/…` is that of a server which speaks something else."""
 
     def __init__(self, certificate: Path | None = None) -> None:
         self.received: list[Received] = []
@@ -70,6 +71,10 @@ class Receiver:
                 return web.Response(status=410)
             case ["never", *_]:
                 return web.Response(status=500)
+            case ["banner", *_]:
+                assert request.transport is not None
+                request.transport.write(b"SSH-2.0-inside\r\n")
+                request.transport.close()
             case ["away", *_]:
                 raise web.HTTPFound(f"{self.url}/ok/away")
         return web.Response(text="thanks")
