@@ -62,9 +62,14 @@ class ServerLog:
 def _text(message: str, _level: Level, fields: dict[str, Any]) -> bytes:
     """For a terminal, which must not obey what somebody put into a path."""
     trace = str(fields.pop("trace", ""))
-    told = "".join(f" {name}={value}" for name, value in fields.items())
+    told = "".join(f" {name}={_quoted(str(value))}" for name, value in fields.items())
     lines = [f"runward: {message}{told}", *trace.splitlines()]
     return "\n".join(map(_harmless, lines)).encode(errors="replace")[: LONGEST - 1] + b"\n"
+
+
+def _quoted(value: str) -> str:
+    """So that what somebody put into a path is not taken for other fields."""
+    return msgspec.json.encode(value).decode() if any(each in value for each in ' ="') else value
 
 
 def _harmless(line: str) -> str:

@@ -13,6 +13,7 @@ from .frames import Slice
 from .paging import Gap
 
 LONGEST_TEXT = 2**22  # characters of deltas that are kept
+_MOST_PARTS = 4096  # that are kept apart: a text of one character weighs fifty bytes
 
 
 class _Line(msgspec.Struct):
@@ -39,6 +40,7 @@ class Said:
 
     def __init__(self) -> None:
         self.started = False
+        self._joined: list[str] = []  # each of many parts
         self._parts: list[str] = []
         self._length = 0
         self._whole = True
@@ -55,7 +57,7 @@ class Said:
 
     def end(self, record: RunRecord) -> End:
         """Of a run that is over."""
-        streamed = "".join(self._parts)
+        streamed = "".join((*self._joined, *self._parts))
         text, whole, rest = streamed, self._whole, ""
         if record.output is not None:
             text, whole = _as_text(record.output), True
@@ -71,6 +73,7 @@ class Said:
         elif line.event == "run.started":
             self.started = True
         elif line.event == "run.restarting":  # what was said counts no more
+            self._joined.clear()
             self._parts.clear()
             self._length, self._whole = 0, True
 
@@ -80,6 +83,9 @@ class Said:
         if room:
             self._parts.append(delta[:room])
             self._length += min(len(delta), room)
+            if len(self._parts) == _MOST_PARTS:
+                self._joined.append("".join(self._parts))
+                self._parts.clear()
 
 
 def _as_text(output: msgspec.Raw) -> str:

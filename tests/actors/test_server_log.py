@@ -55,6 +55,12 @@ def test_a_terminal_is_sent_nothing_that_it_would_obey(pipe: tuple[int, int]) ->
     assert lines(pipe[0]) == ["runward: audit run_id=?[31m????", "one", "two?"]
 
 
+def test_what_somebody_put_into_a_path_is_not_taken_for_other_fields(pipe: tuple[int, int]) -> None:
+    path = 'run_1" key=admin status=200'
+    ServerLog("root", as_json=False, fd=pipe[1]).say("audit", run_id=path, status=404)
+    assert lines(pipe[0]) == [r'runward: audit run_id="run_1\" key=admin status=200" status=404']
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 @pytest.mark.parametrize("text", ["x" * 10_000, "\x00" * 10_000, "é" * 10_000, "\n"])
 def test_a_line_is_one_line_that_a_pipe_takes_in_one_piece(

@@ -1,5 +1,6 @@
 """What a run said, gathered from its events and its record."""
 
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -59,6 +60,19 @@ def test_too_much_is_cut_and_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None
     said = _heard("abc", "def", "ghi")
     assert said.end(_record())[2:5] == ("abcde", "", False)
     assert said.end(_record("abcdefghi!"))[2:5] == ("abcdefghi!", "", True)  # of which all but ! was streamed
+
+
+def test_a_text_of_many_small_pieces_is_whole_and_weighs_little_more_than_it_is_long() -> None:
+    deltas, said = ["ab", "c", "é"] * 50_000, Said()
+    tracemalloc.start()
+    for first in range(0, len(deltas), 1000):
+        said.hear(
+            _slice(*({"event": "message.delta", "delta": each} for each in deltas[first : first + 1000]))
+        )
+    held_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held_bytes < 2_000_000  # kept one by one they were 6,300,000
+    assert said.end(_record()).text == "".join(deltas)
 
 
 def test_what_is_no_delta_of_the_message_is_no_text() -> None:
