@@ -24,6 +24,7 @@ from runward import (
 )
 
 from ..support.server import Server, running
+from ..support.waiting import AT_LAST_S, until
 
 KEY = "a-key-for-the-tests"
 CONFIG = {
@@ -203,8 +204,9 @@ async def test_where_a_run_is_is_told_to_both(client: Client, asynchronous: Asyn
     run = await asynchronous.start("9", "slow")
     async with run.stream() as stream:
         assert [event.text async for event in _first_delta(stream)] == ["1\n"]
+    # It may just be writing what was read.
+    until(lambda: "in count" in client.stack(run.run_id), AT_LAST_S, "an agent that waits")
     assert "in count" in await asynchronous.stack(run.run_id)
-    assert "in count" in client.stack(run.run_id)
     await run.kill(wait=True, timeout_s=20)
     with pytest.raises(Conflict):
         await asynchronous.stack(run.run_id)
