@@ -39,7 +39,7 @@ from .roles import SupervisorStart
 from .run import Run
 
 UNREAD_BYTES = 1 << 20  # what a thread may be ahead of the journal: four batches of 256 KiB, as a warden has
-MAIN = "runward.actors.bench_threads:main"
+MAIN = "runward.actors.bench_threads:begin"
 
 
 def serve(config: Path) -> int:
@@ -48,8 +48,9 @@ def serve(config: Path) -> int:
     return root.serve(load_settings(config), None)
 
 
-def main(start: SupervisorStart) -> None:
-    """Be the supervisor, until root says to end. Called in a spawned process."""
+def begin(birth_fd: int) -> None:
+    """Be what was spawned with a `SupervisorStart`, until root says to end."""
+    start = birth.born_with(birth_fd, SupervisorStart)
     birth.begin_role("supervisor", (start.control_fd,))
     supervisor = ThreadSupervisor(start)
     supervisor.run()

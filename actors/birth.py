@@ -6,8 +6,11 @@ import gc
 import os
 import resource
 import signal
+import sys
 from collections.abc import Iterable
+from typing import TypeVar
 
+import msgspec
 import setproctitle
 
 from .containment import linux
@@ -22,9 +25,19 @@ _RESET = tuple(
     int(number) for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP} if number < 32
 )
 _IGNORED = (int(signal.SIGPIPE), int(signal.SIGXFSZ))
+_Start = TypeVar("_Start", bound=msgspec.Struct)
 
 
 SPARE = "spare "  # before the title of what was forked ahead of its run
+
+
+def born_with(birth_fd: int, kind: type[_Start]) -> _Start:
+    """What this process was spawned with (`spawning.spawn`). Where its parent died as it wrote, it ends, with 1."""
+    try:
+        with open(birth_fd, "rb") as pipe:
+            return msgspec.msgpack.decode(pipe.read(), type=kind)
+    except msgspec.DecodeError:
+        sys.exit(1)
 
 
 def entitle(role: str) -> None:
@@ -74,7 +87,7 @@ def keep_only(descriptors: Iterable[int]) -> None:
 
 
 def read_nothing() -> None:
-    """Make stdin /dev/null; multiprocess only changes `sys.stdin`, not descriptor 0."""
+    """Make stdin /dev/null: descriptor 0 itself, not only `sys.stdin`."""
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     os.dup2(null, 0)
     if null > 2:
@@ -103,7 +116,7 @@ def begin_role(role: str, keep: Iterable[int]) -> None:
 
 
 def allow_descriptors(wanted: int) -> None:
-    """Let this process open so many, or as many as its hard limit allows. `spawn_light` hands down the old limit."""
+    """Let this process open so many, or as many as its hard limit allows. `spawn` hands down the old limit."""
     soft, hard = LIMITS_AT_BIRTH
     if soft != resource.RLIM_INFINITY and soft < wanted:
         limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

@@ -16,8 +16,8 @@ from .kept import Kept
 from .mailbox import KeyPair
 from .roles import ApiKey, FacadeStart, KeyCaps, Keys, SupervisorStart
 
-SUPERVISOR_MAIN = "runward.actors.supervisor:main"
-FACADE_MAIN = "runward.http.facade_process:main"
+SUPERVISOR_MAIN = "runward.actors.supervisor:begin"
+FACADE_MAIN = "runward.http.facade_process:begin"
 
 
 def new_keys() -> Keys:

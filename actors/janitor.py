@@ -9,8 +9,6 @@ import contextlib
 import os
 import stat
 
-import msgspec
-
 from . import birth
 from .roles import JanitorStart
 
@@ -19,9 +17,8 @@ _NICEST = 19
 
 
 def begin(birth_fd: int) -> None:
-    """Read the birth data and be the janitor. Called by the command line that `spawning.spawn_light` makes."""
-    with open(birth_fd, "rb") as pipe:
-        start = msgspec.msgpack.decode(pipe.read(), type=JanitorStart)
+    """Be what was spawned with a `JanitorStart`, until the folder is empty."""
+    start = birth.born_with(birth_fd, JanitorStart)
     birth.begin_role("janitor", ())
     os.nice(_NICEST)
     empty(start.folder)

@@ -12,7 +12,7 @@ from . import restart, wire
 from .actor import Actor
 from .estate import Member
 from .messages.with_root import ToRole
-from .spawning import spawn_role
+from .spawning import spawn
 
 #: For our descriptor of the line in the child: the birth data, and the descriptors that are inherited.
 Make = Callable[[int], tuple[msgspec.Struct, list[int]]]
@@ -40,7 +40,7 @@ class Kept:
         """Start the process; what it says on its line goes to `heard`. Raises OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         start, inherited = self.make(theirs.fileno())
-        self.pid = spawn_role(self.main, start, inherited)
+        self.pid = spawn(self.main, start, inherited)
         theirs.close()
         self._listen(ours, heard)
 

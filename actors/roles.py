@@ -55,7 +55,7 @@ class KeyCaps(msgspec.Struct, frozen=True):
 
 
 class SupervisorStart(msgspec.Struct, frozen=True, kw_only=True):
-    """For `supervisor.main`."""
+    """For `supervisor.begin`."""
 
     settings: Settings
     control_fd: int  # SEQPACKET to root
@@ -74,7 +74,7 @@ LINK_NOTE = "link"  # in the state folder while the one-time token may be used: 
 
 
 class FacadeStart(msgspec.Struct, frozen=True, kw_only=True):
-    """For `http.app.main`."""
+    """For `http.app.begin`."""
 
     settings: Settings
     index: int  # from 1
@@ -99,7 +99,7 @@ class JanitorStart(msgspec.Struct, frozen=True):
 
 
 class ZygoteStart(msgspec.Struct, frozen=True, kw_only=True):
-    """For `zygote.main`: one agent's, and nothing secret."""
+    """For `zygote.begin`: one agent's, and nothing secret."""
 
     name: str
     spec: AgentSpec

@@ -77,8 +77,13 @@ NEEDS_NO_JOURNAL = (Refusal, Pong, Agents, Stack, StopAccepted, RunsStopping, Fi
 OOM_LOOK_S = 5.0
 
 
+def begin(birth_fd: int) -> None:
+    """Be what was spawned with a `SupervisorStart`."""
+    main(birth.born_with(birth_fd, SupervisorStart))
+
+
 def main(start: SupervisorStart) -> None:
-    """Be the supervisor, until root says to shut down. Called in a spawned process."""
+    """Be the supervisor, until root says to shut down."""
     title = "standby supervisor" if has_predecessor(start) else "supervisor"
     birth.begin_role(title, {start.control_fd, start.predecessor_fd} - {-1})
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is root's

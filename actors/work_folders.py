@@ -17,7 +17,7 @@ from .actor import Actor
 from .containment.walls import MOUNTS, UID
 from .messages.with_zygote import Place
 from .roles import JanitorStart
-from .spawning import spawn_light
+from .spawning import spawn
 
 JANITOR_MAIN = "runward.actors.janitor:begin"
 PAUSE_S = 1.0  # what ends meanwhile is removed together
@@ -101,7 +101,7 @@ class WorkFolders:
         self._called = False
         if os.listdir(trash):
             with contextlib.suppress(OSError):  # no room for a process: what is there waits for the next time
-                pid = spawn_light(JANITOR_MAIN, JanitorStart(trash), ())
+                pid = spawn(JANITOR_MAIN, JanitorStart(trash), ())
                 self._janitor = (pid, os.pidfd_open(pid))
                 self._actor.watch(self._janitor[1], self._janitor_gone)
 

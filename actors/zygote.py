@@ -51,13 +51,8 @@ MESSAGE_BYTES = 65_536
 
 
 def begin(birth_fd: int) -> None:
-    """Read the birth data and be the zygote. Called by the command line that `spawning.spawn_light` makes."""
-    try:
-        with open(birth_fd, "rb") as pipe:
-            start = msgspec.msgpack.decode(pipe.read(), type=ZygoteStart)
-    except msgspec.DecodeError:
-        sys.exit(1)  # the supervisor died while it wrote
-    main(start)
+    """Be what was spawned with a `ZygoteStart`."""
+    main(birth.born_with(birth_fd, ZygoteStart))
 
 
 def main(start: ZygoteStart) -> None:

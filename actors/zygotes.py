@@ -21,7 +21,7 @@ from .containment import walls
 from .errors import BadMessage
 from .messages.with_zygote import Fork, ForkFailed, FromZygote, PreloadFailed, ZygoteReady
 from .roles import ZygoteStart
-from .spawning import spawn_light
+from .spawning import spawn
 from .verdict import signal_name
 
 MESSAGE_BYTES = 65_536
@@ -91,7 +91,7 @@ class ZygoteLink:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         start = msgspec.structs.replace(self._start, control_fd=theirs.fileno())
-        pid = spawn_light(MAIN, start, (theirs.fileno(), start.root_pidfd))
+        pid = spawn(MAIN, start, (theirs.fileno(), start.root_pidfd))
         theirs.close()
         self.starts += 1
         patience = self._actor.after(self._preload_timeout_s, self._preload_overdue)

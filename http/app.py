@@ -39,8 +39,13 @@ CHECK_JOURNAL_S = 0.1
 SPARE_DESCRIPTORS = 64  # beside one for each connection
 
 
+def begin(birth_fd: int) -> None:
+    """Be what was spawned with a `FacadeStart`."""
+    main(birth.born_with(birth_fd, FacadeStart))
+
+
 def main(start: FacadeStart) -> None:
-    """Be a facade until root says `ShutDown`, dies, or SIGTERM comes. Called in a fresh process."""
+    """Be a facade until root says `ShutDown`, dies, or SIGTERM comes."""
     birth.begin_role(f"facade {start.index}", (start.listen_fd, start.control_fd))
     server_log.begin(f"facade {start.index}", start.settings.log.format)
     logging.getLogger().addHandler(auditing.ToServerLog())

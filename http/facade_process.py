@@ -3,6 +3,6 @@
 from .tls import certificates_unread
 
 with certificates_unread():
-    from .app import main
+    from .app import begin
 
-__all__ = ["main"]
+__all__ = ["begin"]

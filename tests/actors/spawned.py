@@ -1,5 +1,6 @@
 """What runs in spawned processes here: it looks around and says what it sees. Light, since the child imports it."""
 
+import gc
 import json
 import os
 import sys
@@ -17,38 +18,28 @@ class Start(msgspec.Struct, frozen=True):
     load: str = ""
 
 
-def look(start: Start) -> None:
-    """Say what this process is and what it was given. Called by `spawn_role`."""
-    _say(start, _facts())
-
-
-def look_light(birth_fd: int) -> None:
-    """The same, called by `spawn_light`."""
+def look(birth_fd: int) -> None:
+    """Say what this process is and what it was given."""
     facts = _facts()
     with open(birth_fd, "rb") as pipe:
         _say(msgspec.msgpack.decode(pipe.read(), type=Start), facts | {"birth_fd": birth_fd})
 
 
-def look_begun(start: Start) -> None:
+def look_begun(birth_fd: int) -> None:
     """The same, after what every role does first."""
     from runward.actors import birth
 
+    start = birth.born_with(birth_fd, Start)
     birth.begin_role("test of roles", (start.report_fd,))
     seen = {name: Path(f"/proc/self/{name}").read_text() for name in ("cmdline", "status", "limits")}
     _say(start, _facts() | seen)
 
 
-def authkey(start: Start) -> None:
-    """Say the key that multiprocess would show to its listeners."""
-    import multiprocess
-
-    key = multiprocess.current_process()._config.get("authkey")
-    _say(start, {"authkey": None if key is None else bytes(key).hex()})
-
-
-def leave(start: Start) -> None:
+def leave(birth_fd: int) -> None:
     """End with a code of its own."""
-    os._exit(start.report_fd)
+    from runward.actors import birth
+
+    os._exit(birth.born_with(birth_fd, Start).report_fd)
 
 
 def _facts() -> dict[str, Any]:
@@ -60,6 +51,7 @@ def _facts() -> dict[str, Any]:
         "main_imported": "__mp_main__" in sys.modules and hasattr(sys.modules["__mp_main__"], "__file__"),
         "threads": threading.active_count(),
         "path": sys.path,
+        "gc": gc.isenabled(),
     }
 
 

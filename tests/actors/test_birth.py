@@ -13,7 +13,7 @@ import pytest
 from runward.actors import birth
 from runward.actors.birth import clean_environment, pidfd_of, start_ticks
 from runward.actors.records import ProcessIdentity
-from runward.actors.spawning import spawn_role
+from runward.actors.spawning import spawn
 
 from .forks import REPORT_FD, in_a_fork
 from .spawned import Start
@@ -224,7 +224,7 @@ def test_a_process_says_what_it_is() -> None:
 
 def test_a_role_begins_with_its_own_descriptors_its_title_and_nothing_to_see() -> None:
     reads, writes = os.pipe()
-    pid = spawn_role("tests.actors.spawned:look_begun", Start(writes), (writes,))
+    pid = spawn("tests.actors.spawned:look_begun", Start(writes), (writes,))
     os.close(writes)
     with open(reads, "rb") as report:
         said = json.loads(report.read())

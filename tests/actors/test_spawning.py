@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from runward.actors.spawning import spawn_light, spawn_role
+from runward.actors.birth import born_with
+from runward.actors.spawning import spawn
 
 from .containment.nobody import become_nobody, needs_root
 from .forks import in_a_fork, own_children
@@ -19,27 +21,23 @@ from .spawned import Start
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
-ROLE, LIGHT = "tests.actors.spawned:look", "tests.actors.spawned:look_light"
+LOOK = "tests.actors.spawned:look"
 PIPE_BYTES = 65_536
-Spawn = Callable[[str, Any, tuple[int, ...]], int]
-both_ways = pytest.mark.parametrize(
-    ("spawn", "main"), [(spawn_role, ROLE), (spawn_light, LIGHT)], ids=["spawn_role", "spawn_light"]
-)
 
 
-def said_by(spawn: Spawn, main: str, load: str = "") -> dict[str, Any]:
-    """What the process said, once it has ended well."""
+def said(load: str = "") -> dict[str, Any]:
+    """What a process said that looked around, once it has ended well."""
     reads, writes = os.pipe()
     try:
-        pid = spawn(main, Start(writes, load), (writes,))
+        pid = spawn(LOOK, Start(writes, load), (writes,))
     finally:
         os.close(writes)
     with open(reads, "rb") as report:
-        said = json.loads(report.read())
+        facts = json.loads(report.read())
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0
-    assert said["pid"] == pid if "pid" in said else True
-    return {**said, "report_fd": str(writes)}
+    assert facts["pid"] == pid
+    return {**facts, "report_fd": str(writes)}
 
 
 @pytest.fixture
@@ -51,48 +49,34 @@ def secret() -> Iterator[tuple[int, str]]:
     os.close(writes)
 
 
-@both_ways
-def test_it_runs_in_a_process_of_its_own_that_the_caller_reaps(spawn: Spawn, main: str) -> None:
-    said = said_by(spawn, main)
-    assert said["pid"] != os.getpid()
-    assert said["parent"] == os.getpid()
-    assert said["threads"] == 1
+def test_it_runs_in_a_process_of_its_own_that_the_caller_reaps() -> None:
+    facts = said()
+    assert facts["pid"] != os.getpid()
+    assert facts["parent"] == os.getpid()
+    assert facts["threads"] == 1
 
 
-@both_ways
 @pytest.mark.parametrize("size", [0, PIPE_BYTES - 1, 10 * PIPE_BYTES, 100 * PIPE_BYTES], ids=repr)
-def test_birth_data_of_any_size_arrives(spawn: Spawn, main: str, size: int) -> None:
-    assert said_by(spawn, main, "x" * size)["load"] == size
+def test_birth_data_of_any_size_arrives(size: int) -> None:
+    assert said("x" * size)["load"] == size
 
 
-@both_ways
 def test_a_descriptor_that_is_named_has_the_same_number_there_and_no_other_of_ours_is_open(
-    spawn: Spawn, main: str, secret: tuple[int, str]
+    secret: tuple[int, str],
 ) -> None:
-    said = said_by(spawn, main)
-    assert said["descriptors"][said["report_fd"]].startswith("pipe:")
-    assert secret[1] not in said["descriptors"].values()
+    facts = said()
+    assert facts["descriptors"][facts["report_fd"]].startswith("pipe:")
+    assert secret[1] not in facts["descriptors"].values()
 
 
-@pytest.mark.parametrize(
-    ("spawn", "main"),
-    [
-        (spawn_role, ROLE),
-        (spawn_light, LIGHT),
-    ],
-    ids=["spawn_role", "spawn_light"],
-)
-def test_not_even_a_descriptor_that_may_be_inherited_is_unless_it_is_named(
-    spawn: Spawn, main: str, secret: tuple[int, str]
-) -> None:
+def test_not_even_a_descriptor_that_may_be_inherited_is_unless_it_is_named(secret: tuple[int, str]) -> None:
     os.set_inheritable(secret[0], True)
-    assert secret[1] not in said_by(spawn, main)["descriptors"].values()
+    assert secret[1] not in said()["descriptors"].values()
 
 
-@both_ways
-def test_the_callers_own_copies_of_what_is_inherited_stay_open(spawn: Spawn, main: str) -> None:
+def test_the_callers_own_copies_of_what_is_inherited_stay_open() -> None:
     reads, writes = os.pipe()
-    pid = spawn(main, Start(writes), (writes,))
+    pid = spawn(LOOK, Start(writes), (writes,))
     os.write(writes, b"mine")
     os.close(writes)
     with open(reads, "rb") as report:
@@ -100,53 +84,55 @@ def test_the_callers_own_copies_of_what_is_inherited_stay_open(spawn: Spawn, mai
     os.waitpid(pid, 0)
 
 
-@both_ways
-def test_the_script_that_was_started_is_not_imported_again(spawn: Spawn, main: str) -> None:
-    said = said_by(spawn, main)
-    assert not said["main_imported"]
-    assert not {"pytest", "_pytest", "hypothesis", "runward.actors.supervisor"} & set(said["modules"])
+def test_it_has_imported_next_to_nothing_and_not_the_script_that_was_started() -> None:
+    facts = said()
+    assert not facts["main_imported"]
+    assert not {"pytest", "_pytest", "hypothesis", "runward"} & set(facts["modules"])
 
 
-def test_a_light_process_has_neither_multiprocess_nor_dill(capfd: pytest.CaptureFixture[str]) -> None:
-    modules = said_by(spawn_light, LIGHT)["modules"]
-    assert [
-        name for name in modules if name.partition(".")[0] in ("multiprocess", "dill", "multiprocessing")
-    ] == []
-    assert "runward.actors.spawning" not in modules
+def test_it_has_neither_multiprocess_nor_dill() -> None:
+    modules = {name.partition(".")[0] for name in said()["modules"]}
+    assert modules & {"multiprocess", "dill", "multiprocessing"} == set()
 
 
-@both_ways
-def test_no_tracker_is_started_beside_it(spawn: Spawn, main: str) -> None:
+def test_no_tracker_is_started_beside_it() -> None:
     before = own_children()
-    said_by(spawn, main)
+    said()
     assert own_children() == before
 
 
-def test_multiprocess_key_of_the_parent_stays_with_the_parent() -> None:
-    import multiprocess
-
-    said = said_by(spawn_role, "tests.actors.spawned:authkey")
-    assert said["authkey"] != bytes(multiprocess.current_process().authkey).hex()
+def test_it_can_import_what_its_parent_can() -> None:
+    assert {path for path in sys.path if path} <= {*said()["path"], *sys.path[:1]}
 
 
-@both_ways
-def test_it_can_import_what_its_parent_can(spawn: Spawn, main: str) -> None:
-    assert {path for path in sys.path if path} <= {*said_by(spawn, main)["path"], *sys.path[:1]}
+def test_it_looks_for_garbage_again_once_it_has_imported() -> None:
+    assert said()["gc"]
 
 
 # ── when it does not come to life ───────────────────────────────────────────────────────────────
 
 
 def test_an_exit_code_is_the_roles_own() -> None:
-    pid = spawn_role("tests.actors.spawned:leave", Start(7), ())
+    pid = spawn("tests.actors.spawned:leave", Start(7), ())
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 7
 
 
-@both_ways
-def test_a_role_that_is_not_there_is_an_exit_with_an_error(
-    spawn: Spawn, main: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_birth_data_that_is_cut_off_ends_it() -> None:
+    def attempt() -> int:
+        reads, writes = os.pipe()
+        os.write(writes, msgspec.msgpack.encode(Start(0, "all of it"))[:-3])
+        os.close(writes)
+        try:
+            born_with(reads, Start)
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    assert in_a_fork(attempt) == 1
+
+
+def test_a_role_that_is_not_there_is_an_exit_with_an_error(capfd: pytest.CaptureFixture[str]) -> None:
     pid = spawn("tests.actors.spawned:nobody", Start(0), ())
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 1
@@ -175,45 +161,24 @@ def tidied() -> Iterator[Callable[[], list[str]]]:
             os.close(int(Path(each).name))
 
 
-def started_instead(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    """Make this what is started where Python should be."""
-    monkeypatch.setattr("multiprocess.spawn.get_executable", path.encode)
-    monkeypatch.setattr(sys, "executable", path)
-
-
 @pytest.mark.parametrize("interpreter", ["/bin/false", "/nonexistent/python"])
-@both_ways
 def test_a_process_that_dies_before_it_reads_its_birth_data_is_an_error_and_leaves_nothing(
-    spawn: Spawn,
-    main: str,
-    interpreter: str,
-    monkeypatch: pytest.MonkeyPatch,
-    tidied: Callable[[], list[str]],
+    interpreter: str, monkeypatch: pytest.MonkeyPatch, tidied: Callable[[], list[str]]
 ) -> None:
-    started_instead(monkeypatch, interpreter)
+    monkeypatch.setattr(sys, "executable", interpreter)
     with pytest.raises(BrokenPipeError):
-        spawn(main, Start(0, "x" * 20 * PIPE_BYTES), ())
+        spawn(LOOK, Start(0, "x" * 20 * PIPE_BYTES), ())
     assert tidied() == []
 
 
 @needs_root
-@pytest.mark.parametrize(
-    ("spawn", "main"),
-    [
-        (spawn_role, ROLE),
-        (spawn_light, LIGHT),
-    ],
-    ids=["spawn_role", "spawn_light"],
-)
-def test_where_there_is_no_room_for_a_process_the_error_says_so_and_nothing_is_left(
-    spawn: Spawn, main: str
-) -> None:
+def test_where_there_is_no_room_for_a_process_the_error_says_so_and_nothing_is_left() -> None:
     def attempt() -> list[Any]:
         become_nobody()
         resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
         before = open_descriptors()
         try:
-            spawn(main, Start(0), ())
+            spawn(LOOK, Start(0), ())
         except OSError as error:
             return [error.errno, open_descriptors() == before]
         return ["it was started"]

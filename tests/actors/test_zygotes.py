@@ -264,7 +264,7 @@ def instead(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[socket.socke
                     os._exit(0)
             return pid
 
-        monkeypatch.setattr(zygotes, "spawn_light", spawn)
+        monkeypatch.setattr(zygotes, "spawn", spawn)
 
     return started
 

@@ -13,14 +13,14 @@ import pytest
 
 from runward.actors import wire
 from runward.actors.messages.with_root import Ready, ShutDown
-from runward.actors.spawning import spawn_role
+from runward.actors.spawning import spawn
 from tests.support.privileges import without_privileges
 from tests.support.waiting import until
 
 from .fake_supervisor import FakeSupervisor
 from .running_facade import DEADLINE_S, birth, key_of, settings
 
-MAIN = "runward.http.app:main"
+MAIN = "runward.http.app:begin"
 
 
 class Child:
@@ -35,7 +35,7 @@ class Child:
         fds = (start.listen_fd, start.control_fd)
         for fd in fds:
             os.set_inheritable(fd, True)
-        self.pid = spawn_role(MAIN, start, fds)
+        self.pid = spawn(MAIN, start, fds)
         self.pidfd = os.pidfd_open(self.pid)
         for fd in fds:
             os.close(fd)
