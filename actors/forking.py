@@ -51,7 +51,7 @@ class Forking:
         self._register = register
         self.provisions = Provisions(actor, start, guard)
         self._drain_wardens = drain_wardens
-        self._sweeping = Sweeping(register, sweep)
+        self._sweeping = Sweeping(self._known_wardens, sweep)
         self.swept = self._sweeping.swept
         self._unreaped: list[LiveRun] = []  # their wardens are gone, and their zygotes have yet to say so
         self._root_pidfd = os.pidfd_open(os.getppid())
@@ -227,12 +227,17 @@ class Forking:
         for run in asked:
             self._actor.withdraw(asked_by(run))
         if self._spares.zygote_died(name) or asked:
-            for link in self._links.values():
-                link.hear()  # a warden that is not known yet would not be kept
             self._sweeping.sweep(lambda _: self._none_was_forked(asked))
         unreaped, self._unreaped = self._unreaped, []
         for run in unreaped:
             self._prove(run)
+
+    def _known_wardens(self) -> set[int]:
+        """Pids of those that are a run's or a spare's, also if their zygotes said so only just now."""
+        for link in self._links.values():
+            link.hear()
+        holders: list[LiveRun | Spare] = [*self._register.all(), *self._spares.all()]
+        return {holder.warden.pid for holder in holders if holder.warden is not None}
 
     def _none_was_forked(self, asked: list[LiveRun]) -> None:
         for run in filter(_is_asked_for, asked):

@@ -11,7 +11,7 @@ import msgspec
 from . import restart, wire
 from .actor import Actor
 from .estate import Member
-from .messages.with_root import ToRole
+from .messages.with_root import MESSAGE_BYTES, ToRole
 from .spawning import spawn
 
 #: For our descriptor of the line in the child: the birth data, and the descriptors that are inherited.
@@ -75,7 +75,7 @@ class Kept:
 
     def _hear(self, control: socket.socket, heard: Callable[[bytes], None]) -> None:
         try:
-            body = control.recv(4096)
+            body = control.recv(MESSAGE_BYTES)
         except OSError:
             body = b""
         if body:

@@ -27,7 +27,7 @@ from .containment.finding_out import find_out
 from .containment.findings import Found
 from .containment.leaves import Leaves
 from .containment.probe import check_required
-from .containment.reaping import has_ended, own_children, reap_dead
+from .containment.reaping import own_children, reap_dead
 from .errors import BadMessage, ContainmentMissing, StateFolderUnusable
 from .estate import Estate
 from .journal.lock import StateLock
@@ -195,42 +195,36 @@ class Root(Actor):
                     self._replacing.stands_by(role)
                 case CannotServe(why):
                     self._refuse(why)
-                case SweepOrphans(keep):
-                    self._sweep_for(role, keep)
+                case SweepOrphans(end):
+                    self._sweep_for(role, end)
 
-    def _sweep_for(self, supervisor: Kept, keep: list[int]) -> None:
-        """Only while it lives: then all wardens that it has forked since come here, and its list is too old for them.
-
-        If one of ours ends meanwhile, that is heard of afterwards: who takes its place is no orphan, nor asked.
-        """
+    def _sweep_for(self, supervisor: Kept, end: list[int]) -> None:
+        """If one of ours ends meanwhile, that is heard of afterwards: who takes its place is no orphan, nor asked."""
         ended: list[tuple[int, int]] = []
-        asker = supervisor.pid
         left = self._sweep(
-            keep, lambda: not has_ended(asker), lambda pid, status: ended.append((pid, status))
+            lambda pid: pid in end or not _is_warden(pid), lambda pid, status: ended.append((pid, status))
         )
-        if left is not None:
-            supervisor.tell(OrphansSwept(left))
+        supervisor.tell(OrphansSwept(left, sorted(self._orphans() - set(left))))
         for pid, status in ended:
             self._reaped(pid, status)
 
-    def _sweep(
-        self, keep: list[int], wanted: Callable[[], bool], reaped: Callable[[int, int], None]
-    ) -> list[int] | None:
-        """End what lost its parent and came here, all but `keep`, and tell what is left; None: no longer `wanted`.
+    def _orphans(self) -> set[int]:
+        """What lost its parent and came here."""
+        return set(own_children()) - {role.pid for role in self.cast.all()} - {self._renewing.pid}
 
-        Blocks until it is gone, at most some seconds.
+    def _sweep(self, doomed: Callable[[int], bool], reaped: Callable[[int, int], None]) -> list[int]:
+        """End the orphans that are doomed, also those that come meanwhile; who of them is left, normally none.
+
+        Blocks until they are gone, at most some seconds.
         """
-        ours = {role.pid for role in self.cast.all()} | {self._renewing.pid, *keep}
         deadline = time.monotonic() + SWEEP_S
-        while (left := set(own_children()) - ours) and time.monotonic() < deadline:
-            if not wanted():  # asked after the look at who is here
-                return None
+        while (left := sorted(filter(doomed, self._orphans()))) and time.monotonic() < deadline:
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             reap_dead(reaped)
             os.sched_yield()
-        return sorted(left)
+        return left
 
     def _came_up(self, role: Kept) -> None:
         cast = self.cast
@@ -414,7 +408,7 @@ class Root(Actor):
             role.kill()
             role.pid = 0
         # Wardens, if they are still there, would wait for another supervisor.
-        self._sweep([], lambda: True, lambda _pid, _status: None)
+        self._sweep(lambda _: True, lambda _pid, _status: None)
         self._reap_all()
         Leaves(self._estate.found.places, str(self._state_dir)).remove_all()
         front_door.forget_server(self._state_dir)
@@ -426,6 +420,17 @@ class Root(Actor):
         deadline = time.monotonic() + LEAVE_S
         while reap_dead(lambda _pid, _status: None) and time.monotonic() < deadline:
             signal.sigtimedwait({signal.SIGCHLD}, 0.05)
+
+
+def _is_warden(orphan: int) -> bool:
+    """By its session, which is ours: an agent begins one of its own, and can't come back to another (setsid(2)).
+
+    Who comes here while a sweep goes on can be told only so: a list is too old for wardens that are forked meanwhile.
+    """
+    try:
+        return os.getsid(orphan) == os.getsid(0)
+    except ProcessLookupError:
+        return False
 
 
 def _how(ended: int) -> str:

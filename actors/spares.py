@@ -168,7 +168,7 @@ class Spares:
 
     def greeted(self, name: str, route: bytes, hello: Hello) -> None:
         """The holder of this key said hello, and is no run's: perhaps a spare's warden."""
-        for spare in self._all():
+        for spare in self.all():
             if holder(spare) == name and hello.run_id == spare.record.run_id:
                 spare.hello = route, hello
 
@@ -176,7 +176,7 @@ class Spares:
 
     def zygote_died(self, agent: str) -> bool:
         """Those that were asked for never come, or nobody knows of them. Whether there were any."""
-        lost = [spare for spare in self._all() if spare.record.agent == agent and spare.pidfd is None]
+        lost = [spare for spare in self.all() if spare.record.agent == agent and spare.pidfd is None]
         for spare in lost:
             self._actor.withdraw(asked_by(spare))
             self._discard(spare)
@@ -185,7 +185,7 @@ class Spares:
     def close(self) -> None:
         """End them all: the server does. Blocks until they are gone, some ms."""
         self._closed = True
-        for spare in self._all():
+        for spare in self.all():
             self._await_answer(spare)
             pidfd = None if spare.pidfd is None else os.dup(spare.pidfd)
             self._discard(spare)
@@ -196,7 +196,7 @@ class Spares:
     def _await_answer(self, spare: Spare) -> None:
         """One that is on its way would be nobody's."""
         link, end = self._links[spare.record.agent], self._actor.clock() + _ENDED_WITHIN_S
-        while spare.pidfd is None and spare in self._all() and link.health == "ready":
+        while spare.pidfd is None and spare in self.all() and link.health == "ready":
             left_s = end - self._actor.clock()
             if left_s < 0:
                 break
@@ -220,7 +220,8 @@ class Spares:
         self._actor.after(_ENDED_WITHIN_S, partial(self._provisions.give_back_user, spare.record))
         self._provisions.folders.forget(spare.record.run_id)
 
-    def _all(self) -> list[Spare]:
+    def all(self) -> list[Spare]:
+        """Those that wait, or were asked for."""
         free = [spare for pool in self._pools.values() for spare in pool.free]
         return [*free, *self._reserved.values()]
 

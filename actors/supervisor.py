@@ -53,7 +53,7 @@ from .messages.from_run import (
     SteerTaken,
 )
 from .messages.to_run import ToRun
-from .messages.with_root import Drain, OrphansSwept, Ready, ShutDown, SweepOrphans
+from .messages.with_root import MESSAGE_BYTES, Drain, OrphansSwept, Ready, ShutDown, SweepOrphans
 from .opening import await_predecessor, has_predecessor, open_journal
 from .quarantine import Quarantine
 from .records import Containment
@@ -203,7 +203,7 @@ class Supervisor(Actor):
 
     def _root_says(self) -> None:
         try:
-            body = self._control.recv(4096)
+            body = self._control.recv(MESSAGE_BYTES)
         except BlockingIOError:
             return
         if not body:
@@ -215,11 +215,11 @@ class Supervisor(Actor):
                 self._shut_down(message)
             case Drain():
                 self._drain()
-            case OrphansSwept(survivors):
-                self._forking.swept(survivors)
+            case OrphansSwept(survivors, wardens):
+                self._forking.swept(survivors, wardens)
 
-    def _ask_sweep(self, keep: list[int]) -> None:
-        self._control.send(wire.encode(SweepOrphans(keep)))
+    def _ask_sweep(self, end: list[int]) -> None:
+        self._control.send(wire.encode(SweepOrphans(end)))
 
     def _drain(self) -> None:
         """Let the live runs come to their ends. Those that wait would only begin to be broken off."""

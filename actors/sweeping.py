@@ -1,13 +1,12 @@
 """Asking root to end what came to it: processes that lost a warden or a zygote which would have ended them.
 
-Root is the subreaper of everything below. Whatever is its child, and neither one of its roles nor a warden that is
-known here, belongs to no run any more, or to one that is only waiting to be told so.
+Root is the subreaper of everything below. Its children are its roles, processes of agents, which belong to no run any
+more or to one that only waits to be told so, and wardens whose zygotes died. Root can tell the three apart; whose
+wardens they are is known here. So root ends what agents left, and names the wardens; nobody's are then ended, too.
 """
 
 from collections import deque
 from collections.abc import Callable
-
-from .register import Register
 
 #: Called with the pids that outlived the sweep, normally none.
 Swept = Callable[[list[int]], None]
@@ -16,18 +15,22 @@ Swept = Callable[[list[int]], None]
 class Sweeping:
     """What waits for root, in order: each sweep covers whatever had come to root when it was asked for."""
 
-    def __init__(self, register: Register, ask: Callable[[list[int]], None]) -> None:
-        """`ask` sends root the pids that it must keep."""
-        self._register = register
+    def __init__(self, known: Callable[[], set[int]], ask: Callable[[list[int]], None]) -> None:
+        """`known`: the wardens that are somebody's, as of all that was said. `ask` sends root the wardens to end."""
+        self._known = known
         self._ask = ask
         self._waiting: deque[Swept] = deque()
 
     def sweep(self, swept: Swept) -> None:
         """End what belongs to nobody, then call back."""
         self._waiting.append(swept)
-        wardens = (run.warden for run in self._register.all())
-        self._ask([warden.pid for warden in wardens if warden is not None])
+        self._ask([])
 
-    def swept(self, survivors: list[int]) -> None:
-        """Root has answered."""
-        self._waiting.popleft()(survivors)
+    def swept(self, survivors: list[int], wardens: list[int]) -> None:
+        """Root has answered. Whom a zygote forked it said while it lived, or never: who is unknown is nobody's."""
+        swept = self._waiting.popleft()
+        if strangers := sorted(set(wardens) - self._known()):
+            self._waiting.append(swept)
+            self._ask(strangers)
+        else:
+            swept(survivors)

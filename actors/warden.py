@@ -90,7 +90,9 @@ def main(
         kept = (*given_fds, supervisor_pidfd, root_pidfd, child.pidfd, *lines.wardens, *leaf.descriptors)
         birth.keep_only(kept if proxy is None else (*kept, *proxy.wardens))
         birth.entitle(f"{birth.SPARE * asked.spare}warden {asked.run_id}")
-        os.setsid()
+        os.setpgid(
+            0, 0
+        )  # a terminal's ctrl-C is not for us. The session stays root's: no agent is of that (`root`)
         own_uid = asked.place.uid
         kill_round = leaf.before(kill_round or rungs.settle(rung, False, uid, gid, child.pid, own_uid))
         if proxy is not None:

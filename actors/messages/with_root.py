@@ -2,6 +2,10 @@
 
 from .base import Message
 
+MESSAGE_BYTES = (
+    262_144  # none is longer: a socket of the usual size takes no more at once (SO_SNDBUF, socket(7))
+)
+
 
 class Ready(Message, frozen=True, tag="up"):
     """The role serves."""
@@ -27,18 +31,19 @@ class ShutDown(Message, frozen=True, tag="shutdown"):
 
 
 class SweepOrphans(Message, frozen=True, tag="sweep"):
-    """To root: end every process that came to it as an orphan, but these wardens. Answered by `OrphansSwept`.
+    """To root: end every process of an agent that came to it as an orphan, and these. Answered by `OrphansSwept`.
 
     For a kill rung without a namespace, when a warden and its zygote were both killed: what the run left is root's.
     """
 
-    keep: list[int]
+    end: list[int] = []  # wardens that are nobody's
 
 
 class OrphansSwept(Message, frozen=True, tag="swept"):
-    """From root: it has no child left but its roles and those that were to be kept, unless `survivors` are."""
+    """From root: of what was to be ended only `survivors` are left. `wardens` lost their zygotes, and live."""
 
     survivors: list[int] = []
+    wardens: list[int] = []
 
 
 class Drain(Message, frozen=True, tag="drain"):

@@ -259,6 +259,23 @@ def test_when_a_zygote_and_then_its_warden_are_killed_nothing_of_the_run_is_left
     assert left == []
 
 
+def test_what_was_forked_since_outlives_a_sweep_that_comes_late(server: Server, client: Client) -> None:
+    lost = client.begun("act", "obeys")
+    _killed_zygote(server, "act")
+    warden = server.member(f"warden {lost}").pid
+    server.signal(
+        signal.SIGSTOP
+    )  # it is asked to end what that left, and does so once the next zygote is dead, too
+    try:
+        os.kill(warden, signal.SIGKILL)
+        later = client.begun("act", "obeys")
+        _killed_zygote(server, "act")
+    finally:
+        server.signal(signal.SIGCONT)
+    assert client.ended(lost)["reason"] == "lost"
+    assert client.stopped(later)["reason"] == "interrupted"
+
+
 def _sleepers(seconds: str) -> list[Process]:
     return [each for each in census.processes() if each.title == f"sleep {seconds}"]
 
