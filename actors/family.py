@@ -7,7 +7,7 @@ from _socket import AF_UNIX, SOCK_STREAM, socketpair
 from _socket import socket as Socket  # not `socket`: what that adds, a fork would copy
 from typing import NoReturn
 
-from . import agent, birth, command, limits, preloading, stack_pipe
+from . import agent, birth, command, limits, preloading, server_log, stack_pipe
 from .agent_link import PIPE_BYTES
 from .containment import linux, oom, rlimits
 from .containment.leaf import Leaf
@@ -107,7 +107,7 @@ def _be_agent(
     link_fd, up_fd, stack_fd = lines.agents_link_fd, lines.agents_up_fd, lines.agents_stack_fd
     try:
         linux.die_with_parent(warden_pid)
-        leaf.enter()  # before it has a second thread
+        _enter(leaf, asked)  # before it has a second thread
         oom.be_killed_first()
         birth.forget_parent_signals()
         os.setsid()
@@ -135,6 +135,15 @@ def _be_agent(
         traceback.print_exc()
     finally:
         os._exit(1)
+
+
+def _enter(leaf: Leaf, asked: Fork) -> None:
+    """Into the run's leaf. Where that is gone, a new supervisor removed it, who knows of no such run: then it ends."""
+    try:
+        leaf.enter()
+    except FileNotFoundError:
+        server_log.say("its cgroup is gone: an agent that a supervisor left unborn ends", run_id=asked.run_id)
+        os._exit(EXIT_FAILED)
 
 
 def _bind(start: ZygoteStart, asked: Fork, own_user: bool, beside: int) -> None:
