@@ -138,7 +138,7 @@ def _be_agent(
 
 
 def _enter(leaf: Leaf, asked: Fork) -> None:
-    """Into the run's leaf. Where that is gone, a new supervisor removed it, who knows of no such run: then it ends."""
+    """Into the run's leaf. If that is gone, a new supervisor removed it, who knows of no such run: then it ends."""
     try:
         leaf.enter()
     except FileNotFoundError:

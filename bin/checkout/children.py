@@ -18,24 +18,23 @@ GRACE_S = 15.0  # tests that are interrupted have processes of their own to end
 NOT_PASSED_ON = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 
 
-def run(
-    command: Sequence[str], cwd: str, timeout_s: float | None = None, output: BinaryIO | None = None
-) -> int:
-    """Its exit code. Raises TimeoutExpired when it took too long, after ending it.
-
-    What it prints is seen, or goes to `output`.
+def run(command: Sequence[str], cwd: str) -> int:
+    """Its exit code. What it prints is seen.
 
     It gets a process group of its own, so that it hears of a ctrl-C once and from us, whether that came from
     the terminal or by `kill`.
     """
-    (code,) = run_side_by_side([(command, output)], cwd, timeout_s)
+    (code,) = run_side_by_side([(command, None)], cwd)
     return code
 
 
 def run_side_by_side(
     commands: Iterable[tuple[Sequence[str], BinaryIO | None]], cwd: str, timeout_s: float | None = None
 ) -> list[int]:
-    """Their exit codes when all have ended; each command with its `output`, as `run` has it."""
+    """Their exit codes when all have ended. What each prints is seen, or goes to its `output`.
+
+    Raises TimeoutExpired when one took too long. Whatever is raised, all are ended first.
+    """
     children: list[subprocess.Popen[bytes]] = []
     try:
         for command, output in commands:

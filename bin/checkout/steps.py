@@ -4,14 +4,12 @@ To add one: a function here, and its name in STEPS.
 """
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
 
-from . import environment
 from .children import run, run_side_by_side
 from .reports import Report, read_report
 
@@ -67,16 +65,11 @@ def types(context: Context) -> Outcome:
 TYPES = ("-m", "mypy")
 
 
-def layout(context: Context) -> Outcome:
-    """The folder layout, and which module may import what."""
-    return pytest(context, {"layout": ["tests/layout"]})
-
-
 def tests(context: Context) -> Outcome:
-    """All other tests; without --slow in five processes, for much of the time is waited for."""
+    """The tests, layout and wheel included; without --slow in six processes, for much of the time is waited for."""
     if context.slow:  # among which are measurements, and they want the machine for themselves
-        return pytest(context, {"tests": ["tests", "--ignore=tests/layout"]})
-    others = [f"--ignore={folder}" for folder in ["tests/layout", *chain(*APART.values())]]
+        return pytest(context, {"tests": ["tests"]})
+    others = [f"--ignore={folder}" for folder in chain(*APART.values())]
     return pytest(context, {"parts": ["tests", *others], **APART})
 
 
@@ -84,8 +77,9 @@ def tests(context: Context) -> Outcome:
 APART = {
     "acceptance": ["tests/acceptance"],
     "tree": ["tests/tree"],
-    "hostile": ["tests/hostile", "tests/chaos", "tests/soak"],
+    "hostile": ["tests/hostile"],
     "faults": ["tests/faults", "tests/bin", "tests/embedding"],
+    "others": ["tests/layout", "tests/chaos", "tests/soak", "tests/traces", "tests/client", "tests/bench"],
 }
 
 
@@ -114,51 +108,9 @@ def pytest(context: Context, runs: dict[str, list[str]]) -> Outcome:
     return Outcome(not any(codes), sum(found, NO_TESTS))
 
 
-def wheel(context: Context) -> Outcome:
-    """The wheel, built, installed in an environment of its own, and started from there."""
-    dist = os.path.join(context.scratch, "dist")
-    if not context.runs(context.python, "-m", "hatchling", "build", "-t", "wheel", "-d", dist):
-        return Outcome(False)
-    (name,) = os.listdir(dist)
-    folder = os.path.join(context.scratch, "venv")
-    made = context.runs(*environment.making(folder))
-    if not made or not context.runs(*environment.pip(folder), os.path.join(dist, name)):
-        return Outcome(False)
-    started = [starts(command, folder, context.scratch) for command in SMOKE]
-    return Outcome(all(started))
-
-
-# What an installed runward must be able to do, each in a folder where there is nothing.
-SMOKE = [
-    ["runward", "--version"],
-    ["runward", "--help"],
-    ["python", "-c", "import runward.http.facade_process, runward.actors.supervisor"],
-    ["python", "-c", "from runward.http import console; assert 'console.js' in console.assets()"],
-    ["python", "-m", "runward", "demo", "--json"],
-]
-
-
-def starts(command: list[str], venv: str, cwd: str) -> bool:
-    """Whether it ends well; if not, what it printed is shown."""
-    print(f"$ {' '.join(command)}", flush=True)
-    path = os.path.join(venv, "bin", command[0])
-    with tempfile.TemporaryFile() as output:
-        try:
-            code = run([path, *command[1:]], cwd, timeout_s=60, output=output)
-            end = f"exit code {code}"
-        except subprocess.TimeoutExpired:
-            code, end = None, "did not end within 60 s"
-        if code != 0:
-            output.seek(0)
-            print(output.read().decode(errors="replace"), end, flush=True)
-    return code == 0
-
-
 STEPS: dict[str, Callable[[Context], Outcome]] = {
     "format": format_,
     "lint": lint,
     "types": types,
-    "layout": layout,
     "tests": tests,
-    "wheel": wheel,
 }

@@ -127,7 +127,7 @@ def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(
     monkeypatch.setattr(children, "GRACE_S", 0.1)
     deaf = f"trap '' INT; sleep 60 & echo $! > {tmp_path}/pid; wait"
     with pytest.raises(subprocess.TimeoutExpired):
-        children.run(["sh", "-c", deaf], str(tmp_path), timeout_s=0.3)
+        children.run_side_by_side([(["sh", "-c", deaf], None)], str(tmp_path), timeout_s=0.3)
     grandchild = int((tmp_path / "pid").read_text())
     deadline = time.monotonic() + 5
     while psutil.pid_exists(grandchild) and psutil.Process(grandchild).status() != psutil.STATUS_ZOMBIE:

@@ -1,5 +1,6 @@
-"""The wheel holds the rooms under `runward/` and nothing else; an sdist builds the same one."""
+"""The wheel holds the rooms under `runward/` and nothing else; an sdist builds the same one; installed, it works."""
 
+import os
 import subprocess
 import tarfile
 import zipfile
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
+
+from runward.bin.checkout import environment
 
 from .sources import CHECKOUT, ROOMS
 
@@ -61,3 +64,42 @@ def test_an_sdist_has_no_links_and_builds_the_same_wheel(wheel: Path, tmp_path: 
     subprocess.run(["tar", "-xf", sdist, "-C", tmp_path], check=True)
     (unpacked,) = (folder for folder in tmp_path.iterdir() if folder.is_dir())
     assert package_files(built(WheelBuilder, unpacked, tmp_path)) == package_files(wheel)
+
+
+# ── installed ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment that has nothing but the wheel and what it depends on."""
+    folder = tmp_path_factory.mktemp("installed")
+    ran(*environment.making(str(folder / "venv")), cwd=folder)
+    ran(*environment.pip(str(folder / "venv")), str(wheel), cwd=folder)
+    return folder / "venv" / "bin"
+
+
+def ran(*command: str, cwd: Path) -> None:
+    """It ended well, in a folder where there is nothing, and was told nothing about Python's path."""
+    env = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, f"{command} ended with {done.returncode}: {done.stdout}{done.stderr}"
+
+
+@pytest.mark.timeout(300)  # most of it for the first, which installs
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["runward", "--version"],
+        ["runward", "--help"],
+        ["python", "-c", "import runward.http.facade_process, runward.actors.supervisor"],
+        ["python", "-c", "from runward.http import console; assert 'console.js' in console.assets()"],
+        ["python", "-m", "runward", "demo", "--json"],
+    ],
+    ids=" ".join,
+)
+def test_installed_it_works_in_a_folder_where_there_is_nothing(
+    installed: Path, command: list[str], tmp_path: Path
+) -> None:
+    ran(str(installed / command[0]), *command[1:], cwd=tmp_path)
