@@ -167,7 +167,6 @@ class Supervisor(Actor):
         self._control.setblocking(False)
         self.watch(self._start.control_fd, self._root_says)
         self._recover()
-        self._forking.take_over()
         self.turn_ended()  # what was lost is written before anybody asks how it stands
         # Runs that go on are heard first: zygotes want the CPUs for longer than it takes to hear all of them.
         self.after(WARM_UP_AFTER_S if len(self._register) else 0.0, self._forking.warm_up)
@@ -191,13 +190,16 @@ class Supervisor(Actor):
         return guard
 
     def _recover(self) -> None:
-        """Take up what an earlier supervisor left. No warden is answered before, so none that is known is refused."""
+        """Take up what an earlier supervisor left. No warden is answered before, so none that is known is refused;
+        and nothing is given to a run before it is known what the others have.
+        """
         pid = os.getppid()
         root = f"{pid} {birth.start_ticks(pid)} {self._boot_id}".encode()
         runs = self._settings.runs
         readoption.take_up(
             *(self, self._register, self._restarting, self._forking, runs, root, self._boot_id),
         )
+        self._forking.take_over()
         self._offspring.take_up()
         self.admit()
 

@@ -119,6 +119,9 @@ class Leaves:
         """In every place: somebody may have tidied up."""
         return all(os.path.isdir(f"{place.folder}/{name}") for place in self._places)
 
+    def _is_anywhere(self, name: str) -> bool:
+        return any(os.path.exists(f"{place.folder}/{name}") for place in self._places)
+
     def _made_anew(self, name: str) -> bool:
         """In version 2: Linux 6.18 kills at birth whoever is born in a cgroup that was killed before."""
         try:
@@ -136,7 +139,8 @@ class Leaves:
         while True:
             name = f"{self._tag}{self._made}"
             self._made += 1
-            if not any(os.path.exists(f"{place.folder}/{name}") for place in self._places):
+            # One that is held need not be there: its run's end was carried out, and lost with its supervisor.
+            if name not in self._held and not self._is_anywhere(name):
                 break
         for place in self._places:
             cgroups.make(place, name)

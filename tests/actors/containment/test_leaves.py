@@ -338,6 +338,18 @@ def test_the_next_server_ends_what_is_left_but_not_what_it_takes_over(leaves: Le
     following.remove_all()
 
 
+def test_a_leaf_that_is_held_is_given_to_no_other_run_also_if_it_is_gone(leaves: Leaves) -> None:
+    held = leaves.take()
+    following = Leaves(PLACES, STATE)
+    leaves.remove_all()
+    following.take_over([held])
+    other = following.take()
+    assert other != held
+    following.give_back(held)
+    assert following.take() != other
+    following.remove_all()
+
+
 def test_servers_with_another_state_have_other_leaves(leaves: Leaves) -> None:
     name = leaves.take()
     other = Leaves(PLACES, f"{STATE}, another one")
