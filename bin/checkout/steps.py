@@ -66,7 +66,7 @@ TYPES = ("-m", "mypy")
 
 
 def tests(context: Context) -> Outcome:
-    """The tests, layout and wheel included; without --slow in six processes, for much of the time is waited for."""
+    """The tests, layout and wheel included; without --slow in five processes, for much of the time is waited for."""
     if context.slow:  # among which are measurements, and they want the machine for themselves
         return pytest(context, {"tests": ["tests"]})
     others = [f"--ignore={folder}" for folder in chain(*APART.values())]
@@ -77,9 +77,8 @@ def tests(context: Context) -> Outcome:
 APART = {
     "acceptance": ["tests/acceptance"],
     "tree": ["tests/tree"],
-    "hostile": ["tests/hostile"],
+    "hostile": ["tests/hostile", "tests/chaos", "tests/soak", "tests/layout"],
     "faults": ["tests/faults", "tests/bin", "tests/embedding"],
-    "others": ["tests/layout", "tests/chaos", "tests/soak", "tests/traces", "tests/client", "tests/bench"],
 }
 
 

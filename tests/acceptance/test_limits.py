@@ -95,7 +95,7 @@ def test_events_keep_a_run_from_being_idle(client: Client) -> None:
 
 
 def test_a_stop_that_was_asked_before_is_the_reason_and_the_limit_still_holds(client: Client) -> None:
-    run_id = client.start("use", "hangs_in_c", limits={"wall_s": 1.0})
+    run_id = client.start("use", "hangs_in_c", limits={"wall_s": 3.0})  # it must come to hang before
     with client.stream(run_id) as stream:
         stream.until("message.delta")
     run = client.stopped(run_id, mode="interrupt", grace_s=60)

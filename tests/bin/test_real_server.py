@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from ..support.waiting import AT_LAST_S, until
 from .processes import RUNWARD, on_pipes
 
 
@@ -71,10 +72,14 @@ def test_a_runaway_is_seen_killed_and_proved(state: Path) -> None:
     followed = iter(document_lines(state, run_id))
     pid = next(event["pid"] for event in followed if event["event"] == "run.started")
     assert psutil.pid_exists(pid)
-    (row,) = [line.split() for line in runward(state, "ps").splitlines() if run_id in line]
-    _, agent, status, _age, cpu, rss, processes, _events, *_ = row
+
+    def row() -> list[str]:
+        (found,) = [line.split() for line in runward(state, "ps").splitlines() if run_id in line]
+        return found
+
+    until(lambda: int(row()[4].removesuffix("%")) > 0, AT_LAST_S, "its CPU time to be seen")
+    _, agent, status, _age, _cpu, rss, processes, _events, *_ = row()
     assert (agent, status, processes) == ("spin", "running", "2")  # the agent and its warden
-    assert int(cpu.removesuffix("%")) > 0
     assert float(rss.removesuffix("M")) > 10
     killed = document(state, "kill", run_id.removeprefix("run_")[:16])
     assert (killed["status"], killed["reason"], killed["exit"]["rung"]) == ("cancelled", "killed", "kill")
